@@ -1,0 +1,22 @@
+//! Hadoop as the fetcher sees it: its configuration files, Kerberos over HTTP, and the services that
+//! issue delegation tokens ([`TokenService`]).
+
+pub mod client_conf;
+pub mod conf;
+mod error;
+mod host;
+pub mod http;
+mod interval;
+mod kms;
+pub mod keytab;
+mod remote;
+mod service;
+mod services;
+pub mod spnego;
+mod truststore;
+mod webhdfs;
+
+pub use error::HadoopError;
+pub use kms::KeyProvider;
+pub use service::{Issued, TokenService};
+pub use services::{HadoopServices, Settings, SetupError};

@@ -1,0 +1,54 @@
+//! What every Hadoop service that issues delegation tokens can do.
+
+use futures::future::BoxFuture;
+use kube2hadoop_client::credentials::Token;
+use kube2hadoop_stamp::HadoopUser;
+
+use super::HadoopError;
+
+/// Tokens as one service issued them; times in milliseconds since 1970, as Hadoop counts.
+#[derive(Debug)]
+pub struct Issued {
+    /// With the alias each is found by. One delegation token may stand there several times, under the
+    /// spellings that different clients look for; empty where the service has nothing to protect
+    /// (a cluster without a KMS).
+    pub tokens: Vec<(String, Token)>,
+    /// When it was issued.
+    pub issued_at: u64,
+    /// When it stops working unless somebody renews it.
+    pub expires_at: u64,
+    /// When it stops working for good.
+    pub max_date: u64,
+    /// Hadoop's own number of the (first) token, for audit.
+    pub sequence_number: i32,
+}
+
+impl Issued {
+    /// Each delegation token once: what has to be renewed and cancelled.
+    #[must_use]
+    pub fn distinct(&self) -> Vec<&Token> {
+        let mut seen: Vec<&Token> = Vec::new();
+        for (_, token) in &self.tokens {
+            if !seen.iter().any(|other| other.identifier == token.identifier) {
+                seen.push(token);
+            }
+        }
+        seen
+    }
+}
+
+/// Issues, renews and cancels delegation tokens.
+pub trait TokenService: Send + Sync {
+    /// As users write it in the `services` annotation: the name service's id, or `kms`.
+    fn name(&self) -> &str;
+
+    /// Gets new tokens of `user`.
+    fn issue<'a>(&'a self, user: &'a HadoopUser) -> BoxFuture<'a, Result<Issued, HadoopError>>;
+
+    /// Renews, late or not: a late renewal revives a token. Answers until when it works now
+    /// (milliseconds since 1970); equal to its maximum date means that no renewal is left.
+    fn renew<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<u64, HadoopError>>;
+
+    /// Cancels; a token that is gone already is a success.
+    fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>>;
+}

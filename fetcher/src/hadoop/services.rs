@@ -1,0 +1,149 @@
+//! Every configured service that issues tokens, made from the operator's configuration directory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube2hadoop_stamp::{DenyList, HadoopUser};
+use thiserror::Error;
+
+use super::client_conf::ClientConf;
+use super::conf::{Cluster, ClusterError, Conf, ConfError};
+use super::http::{Http, HttpSetupError};
+use super::kms::Kms;
+use super::spnego::{InvalidPrincipal, Negotiate, Principal, Spnego};
+use super::truststore::{self, TruststoreError};
+use super::webhdfs::WebHdfs;
+use super::{HadoopError, TokenService};
+
+/// How Hadoop is reached, and as whom.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Directory with core-site.xml and hdfs-site.xml.
+    pub conf_dir: PathBuf,
+    /// Our own principal, with the realm; its keys are found by KRB5_CLIENT_KTNAME.
+    pub principal: String,
+    /// Short name that may renew what is issued.
+    pub renewer: String,
+    /// PEM bundle of private CAs for https NameNodes and KMS.
+    pub ca_file: Option<PathBuf>,
+    /// Whether KMS tokens are got where the NameNodes name a KMS.
+    pub kms: bool,
+    /// Limit of one call to one host.
+    pub timeout: Duration,
+    /// Users that nobody may be.
+    pub deny: DenyList,
+}
+
+/// What has to change before anything can be issued.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Conf(#[from] ConfError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Principal(#[from] InvalidPrincipal),
+    #[error(transparent)]
+    Http(#[from] HttpSetupError),
+    #[error(transparent)]
+    Truststore(#[from] TruststoreError),
+    #[error("hadoop.renewer is empty: give the short name of our principal")]
+    Renewer,
+}
+
+/// The configured services and what pods need to know of them.
+pub struct HadoopServices {
+    cluster: Cluster,
+    services: Vec<Arc<dyn TokenService>>,
+    client_conf: BTreeMap<String, Vec<u8>>,
+}
+
+/// What all services share.
+pub(super) struct Caller {
+    pub(super) http: Http,
+    /// First part of our principal: what the proxy user keys name.
+    pub(super) principal: String,
+    pub(super) renewer: String,
+    pub(super) deny: DenyList,
+}
+
+impl Caller {
+    /// The last check before a name goes to Hadoop, which itself checks none.
+    pub(super) fn check(&self, user: &HadoopUser) -> Result<(), HadoopError> {
+        if self.deny.contains(user) {
+            return Err(HadoopError::UserDenied(user.clone()));
+        }
+        Ok(())
+    }
+}
+
+impl HadoopServices {
+    /// Reads the configuration and makes the services; no host is contacted.
+    ///
+    /// # Errors
+    /// What in the configuration has to change.
+    pub fn from_conf(settings: &Settings) -> Result<Self, SetupError> {
+        let principal: Principal = settings.principal.parse()?;
+        Self::with_negotiate(settings, Arc::new(Spnego::new(principal)))
+    }
+
+    /// The same with another way to authenticate; tests have no KDC.
+    ///
+    /// # Errors
+    /// What in the configuration has to change.
+    pub fn with_negotiate(settings: &Settings, negotiate: Arc<dyn Negotiate>) -> Result<Self, SetupError> {
+        let principal: Principal = settings.principal.parse()?;
+        if settings.renewer.trim().is_empty() {
+            return Err(SetupError::Renewer);
+        }
+        let conf = Conf::read_dir(&settings.conf_dir)?;
+        let cluster = Cluster::from_conf(&conf)?;
+        let caller = Arc::new(Caller {
+            http: Http::new(settings.ca_file.as_deref(), settings.timeout, negotiate)?,
+            principal: principal.short_name().to_owned(),
+            renewer: settings.renewer.clone(),
+            deny: settings.deny.clone(),
+        });
+        let name_services: Vec<Arc<WebHdfs>> = cluster
+            .services
+            .iter()
+            .map(|service| Arc::new(WebHdfs::new(Arc::clone(&caller), service, cluster.renew_interval)))
+            .collect();
+        let mut services: Vec<Arc<dyn TokenService>> = Vec::new();
+        services.extend(name_services.iter().map(|it| Arc::clone(it) as Arc<dyn TokenService>));
+        if settings.kms {
+            services.push(Arc::new(Kms::new(caller, name_services)));
+        }
+        let mut client_conf = ClientConf::new(&conf).files();
+        if let Some(ca_file) = &settings.ca_file {
+            client_conf.extend(truststore::files(ca_file)?);
+        }
+        Ok(Self { cluster, services, client_conf })
+    }
+
+    /// In a stable order: the name services as configured, then `kms`.
+    #[must_use]
+    pub fn all(&self) -> &[Arc<dyn TokenService>] {
+        &self.services
+    }
+
+    /// The service of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn TokenService>> {
+        self.services.iter().find(|service| service.name() == name)
+    }
+
+    /// What the configuration says of the NameNodes.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The configuration for pods, without secrets: file name → content.
+    #[must_use]
+    pub fn client_conf(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.client_conf
+    }
+}
