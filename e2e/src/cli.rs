@@ -1,0 +1,73 @@
+//! The command line.
+
+use std::os::unix::process::CommandExt;
+use std::process::ExitCode;
+
+use anyhow::{Error, Result};
+use clap::{Args, Parser, Subcommand};
+
+use crate::kubectl::Kubectl;
+use crate::provider;
+
+/// A real cluster and a real secure Hadoop on this machine.
+#[derive(Parser)]
+#[command(name = "cargo e2e", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Brings up what is not up yet; safe to run again after a crash of anything.
+    Up(Where),
+    /// Removes all that `up` made; only the cache stays.
+    Down(Where),
+    /// kubectl as the cluster's admin, or as KUBECONFIG says.
+    Kubectl {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+/// Which cluster, and what may be done to this machine.
+#[derive(Args, Clone, Copy)]
+pub struct Where {
+    /// Where the cluster comes from.
+    #[arg(long, value_enum, default_value_t)]
+    pub provider: provider::Kind,
+    /// Install no Debian packages; say what is missing.
+    #[arg(long)]
+    pub no_install: bool,
+}
+
+/// Runs the command line; errors go to stderr with their causes.
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(&error),
+    }
+}
+
+#[allow(clippy::print_stderr)]
+fn report(error: &Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn run(command: Verb) -> Result<()> {
+    match command {
+        Verb::Up(at) => provider::choose(at.provider, at.no_install)?.up(),
+        Verb::Down(at) => provider::choose(at.provider, at.no_install)?.down(),
+        Verb::Kubectl { args } => kubectl(&args),
+    }
+}
+
+/// Becomes kubectl, so that `exec -it` and Ctrl-C work.
+fn kubectl(args: &[String]) -> Result<()> {
+    let kubeconfig = match std::env::var_os("KUBECONFIG") {
+        Some(path) => path.into(),
+        None => crate::places::kubeconfig_of("admin"),
+    };
+    Err(Kubectl::new(kubeconfig).command().args(args).exec().into())
+}

@@ -1,0 +1,15 @@
+//! `cargo e2e`: a real Kubernetes cluster and a real secure Hadoop, the demo, the tests and the bench.
+//!
+//! Blocking code that drives child processes; every part can be called again after a crash of any other.
+
+// A command line tool speaks to its user on stdout.
+#![allow(clippy::print_stdout)]
+
+pub mod cli;
+pub mod kubectl;
+pub mod packages;
+pub mod places;
+pub mod process;
+pub mod progress;
+pub mod provider;
+pub mod toolchain;

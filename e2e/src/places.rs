@@ -1,0 +1,112 @@
+//! Where everything lies, and the addresses and names that the parts agree on.
+
+use std::path::{Path, PathBuf};
+
+/// The bridge of the local cluster: the pods' gateway, the node, and the address of all Hadoop daemons.
+pub const BRIDGE: &str = "k2h0";
+/// The address of [`BRIDGE`].
+pub const ADDRESS: &str = "10.210.0.1";
+/// Pods and the node.
+pub const POD_CIDR: &str = "10.210.0.0/24";
+/// Cluster IPs.
+pub const SERVICE_CIDR: &str = "10.211.0.0/24";
+/// The `kubernetes` Service: the first address of [`SERVICE_CIDR`].
+pub const API_SERVICE_ADDRESS: &str = "10.211.0.1";
+/// The cluster's DNS.
+pub const DNS_ADDRESS: &str = "10.211.0.10";
+/// The API server on [`ADDRESS`].
+pub const API_PORT: u16 = 6443;
+/// Names of the Hadoop daemons and the KDC.
+pub const HADOOP_HOSTS: [&str; 5] = [
+    "nn1.hadoop.test",
+    "nn2.hadoop.test",
+    "dn1.hadoop.test",
+    "kms.hadoop.test",
+    "kdc.hadoop.test",
+];
+
+/// State of what is running: logs, pid files, data, kubeconfigs. `down` removes it.
+/// `KUBE2HADOOP_E2E_STATE` moves it.
+pub fn state() -> PathBuf {
+    from_env("KUBE2HADOOP_E2E_STATE", "/var/lib/kube2hadoop-e2e")
+}
+
+/// What is expensive to make and survives `down`, in directories named after versions.
+/// `KUBE2HADOOP_E2E_CACHE` moves it.
+pub fn cache() -> PathBuf {
+    from_env("KUBE2HADOOP_E2E_CACHE", "/var/cache/kube2hadoop-e2e")
+}
+
+/// Sockets and mounts, gone after a reboot.
+pub fn run() -> PathBuf {
+    PathBuf::from("/run/kube2hadoop-e2e")
+}
+
+/// One log file per daemon.
+pub fn logs() -> PathBuf {
+    state().join("logs")
+}
+
+/// One pid file per daemon.
+pub fn pids() -> PathBuf {
+    state().join("pids")
+}
+
+/// Kubeconfigs of the admin, the daemons and the people.
+pub fn kubeconfigs() -> PathBuf {
+    state().join("kubeconfigs")
+}
+
+/// The kubeconfig of one person or daemon.
+pub fn kubeconfig_of(user: &str) -> PathBuf {
+    kubeconfigs().join(format!("{}.kubeconfig", file_name(user)))
+}
+
+/// The root of the repository that this program was built from.
+pub fn repository() -> PathBuf {
+    let member = Path::new(env!("CARGO_MANIFEST_DIR"));
+    member.parent().unwrap_or(member).to_path_buf()
+}
+
+/// The go.mod manifests of the tools built from source.
+pub fn toolchain() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("toolchain")
+}
+
+fn from_env(variable: &str, default: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| PathBuf::from(default), PathBuf::from)
+}
+
+/// User names hold `@` and `:`; file names of ours hold neither.
+fn file_name(user: &str) -> String {
+    user.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '.' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_address_becomes_a_file_name() {
+        assert!(
+            kubeconfig_of("alice@example.com")
+                .ends_with("kubeconfigs/alice-example.com.kubeconfig")
+        );
+    }
+
+    #[test]
+    fn a_user_name_cannot_leave_the_directory() {
+        assert_eq!(
+            kubeconfig_of("../x").parent(),
+            Some(kubeconfigs().as_path())
+        );
+    }
+}

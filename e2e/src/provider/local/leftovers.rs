@@ -1,0 +1,194 @@
+//! What stays behind when daemons end or are killed: containers, mounts, cgroups, links and iptables chains.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{cgroups, node};
+use crate::places::{self, BRIDGE};
+use crate::process::{self, run, signal, wait_until};
+
+/// Where libcni remembers what it has set up, whatever containerd's own directories are.
+const CNI_RESULTS: &str = "/var/lib/cni/results";
+/// Where shims make their sockets, whatever containerd's own directories are.
+const SHIM_SOCKETS: &str = "/run/containerd/s";
+
+/// Ends all processes of pods, their shims included.
+pub(super) fn end_pods() -> Result<()> {
+    wait_until(
+        "the pods' processes to end",
+        Duration::from_secs(20),
+        || {
+            let left: Vec<u32> = cgroups::processes().into_iter().chain(shims()).collect();
+            for pid in &left {
+                signal("KILL", *pid);
+            }
+            Ok(left.is_empty().then_some(()))
+        },
+    )
+}
+
+/// Removes what the daemons made outside their directories. They must have ended.
+pub(super) fn remove() -> Result<()> {
+    unmount()?;
+    remove_links()?;
+    for family in ["", "6"] {
+        remove_chains(family)?;
+    }
+    cgroups::remove()?;
+    remove_network_namespaces()?;
+    remove_shim_sockets();
+    Ok(())
+}
+
+/// Removes state and sockets; the cache stays.
+pub(super) fn remove_directories() -> Result<()> {
+    for directory in [places::run(), places::state()] {
+        let mounted = mounts_under(&directory);
+        ensure!(
+            mounted.is_empty(),
+            "{} is still mounted",
+            mounted[0].display()
+        );
+        if directory.exists() {
+            fs::remove_dir_all(&directory)
+                .with_context(|| format!("failed to remove {}", directory.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Shims of our containerd: they name its socket on their command line.
+fn shims() -> Vec<u32> {
+    let socket = node::socket();
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let shim = line
+            .split('\0')
+            .next()
+            .is_some_and(|program| program.contains("containerd-shim"));
+        shim && line.split('\0').any(|word| Path::new(word) == socket)
+    })
+    .collect()
+}
+
+fn unmount() -> Result<()> {
+    for mount in [places::run(), places::state()]
+        .iter()
+        .flat_map(|root| mounts_under(root))
+    {
+        run(Command::new("umount").arg("--lazy").arg(mount))?;
+    }
+    Ok(())
+}
+
+/// Mount points below `root`, the innermost first.
+fn mounts_under(root: &Path) -> Vec<PathBuf> {
+    let table = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let points = table.lines().filter_map(|line| line.split(' ').nth(1));
+    // Blanks are written as \040 there; volumes of ours hold none.
+    let mut found: Vec<PathBuf> = points
+        .map(PathBuf::from)
+        .filter(|point| point.starts_with(root))
+        .collect();
+    found.reverse();
+    found
+}
+
+/// Deletes the host's ends of the pods' links; the other ends go with them.
+fn remove_links() -> Result<()> {
+    let ports = Path::new("/sys/class/net").join(BRIDGE).join("brif");
+    for port in fs::read_dir(ports).into_iter().flatten().flatten() {
+        run(Command::new("ip")
+            .args(["link", "delete"])
+            .arg(port.file_name()))?;
+    }
+    Ok(())
+}
+
+/// Takes out the rules and chains of kubelet and kube-proxy and leaves all others.
+fn remove_chains(family: &str) -> Result<()> {
+    let Ok(rules) = run(&mut Command::new(format!("ip{family}tables-save"))) else {
+        return Ok(());
+    };
+    if !rules.contains("KUBE-") {
+        return Ok(());
+    }
+    let kept: String = rules
+        .lines()
+        .filter(|line| !line.contains("KUBE-"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    process::run_with_input(
+        &mut Command::new(format!("ip{family}tables-restore")),
+        &kept,
+    )?;
+    for table in ["mangle", "nat", "filter"] {
+        // With nftables behind it, this drops built-in chains that are empty, and so the empty table's traces.
+        let _ = run(Command::new(format!("ip{family}tables")).args(["-w", "-t", table, "-X"]));
+    }
+    Ok(())
+}
+
+/// The pods' network namespaces are found through what libcni remembers of our network.
+fn remove_network_namespaces() -> Result<()> {
+    for result in fs::read_dir(CNI_RESULTS).into_iter().flatten().flatten() {
+        if !result
+            .file_name()
+            .to_string_lossy()
+            .starts_with("kube2hadoop-e2e-")
+        {
+            continue;
+        }
+        let text = fs::read_to_string(result.path())?;
+        if let Some(namespace) = network_namespace(&text) {
+            let _ = run(Command::new("ip").args(["netns", "delete", namespace]));
+        }
+        fs::remove_file(result.path())?;
+    }
+    Ok(())
+}
+
+fn network_namespace(result: &str) -> Option<&str> {
+    let (_, rest) = result.split_once("/netns/")?;
+    rest.split('"')
+        .next()
+        .filter(|name| name.starts_with("cni-"))
+}
+
+/// Sockets that no shim listens on any more; shims of another containerd are left alone.
+fn remove_shim_sockets() {
+    let listening = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    for socket in fs::read_dir(SHIM_SOCKETS).into_iter().flatten().flatten() {
+        let path = socket.path();
+        if !listening
+            .lines()
+            .any(|line| line.ends_with(&path.display().to_string()))
+        {
+            // One that is gone already is what was wanted.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_found_in_a_cni_result() {
+        let result =
+            r#"{"result":{"interfaces":[{"name":"eth0","sandbox":"/var/run/netns/cni-1-2"}]}}"#;
+        assert_eq!(network_namespace(result), Some("cni-1-2"));
+        assert_eq!(
+            network_namespace(r#"{"sandbox":"/var/run/netns/other"}"#),
+            None
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! Kubernetes as processes of this machine: etcd, the control plane, containerd and one node.
+//!
+//! Everything has its own root, sockets and ports, so that it gets in nobody's way and can be removed again.
+
+mod cgroups;
+mod control_plane;
+mod dns;
+mod kubeconfig;
+mod leftovers;
+mod network;
+mod node;
+mod pause;
+mod pki;
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::{ImageArchive, Provider, full_name};
+use crate::kubectl::Kubectl;
+use crate::{packages, places, process, progress, toolchain};
+
+/// What the cluster and the image builds need of Debian.
+const PACKAGES: [&str; 16] = [
+    "etcd-server",
+    "containerd",
+    "runc",
+    "containernetworking-plugins",
+    "iptables",
+    "conntrack",
+    "socat",
+    "iproute2",
+    "procps",
+    "kmod",
+    "openssl",
+    "curl",
+    "util-linux",
+    "busybox-static",
+    "buildah",
+    "musl-tools",
+];
+
+/// The daemons in the order of their start; `down` stops them the other way round.
+const DAEMONS: [&str; 8] = [
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "containerd",
+    "kubelet",
+    "kube-proxy",
+    "coredns",
+];
+
+pub(super) struct Local {
+    no_install: bool,
+}
+
+impl Local {
+    pub(super) fn new(no_install: bool) -> Self {
+        Self { no_install }
+    }
+
+    fn prepare(&self) -> Result<()> {
+        if process::run(Command::new("id").arg("-u"))?.trim() != "0" {
+            bail!(
+                "the local provider starts containers and must run as root; or use --provider existing"
+            );
+        }
+        packages::ensure(&PACKAGES, self.no_install)?;
+        toolchain::KUBERNETES.build()?;
+        toolchain::COREDNS.build()?;
+        for directory in [
+            places::state(),
+            places::run(),
+            places::logs(),
+            places::kubeconfigs(),
+        ] {
+            fs::create_dir_all(&directory)
+                .with_context(|| format!("failed to make {}", directory.display()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Provider for Local {
+    fn up(&self) -> Result<()> {
+        self.prepare()?;
+        network::up()?;
+        pki::ensure()?;
+        control_plane::up()?;
+        let admin = Kubectl::new(self.kubeconfig()?);
+        node::up()?;
+        dns::up(&admin)?;
+        node::wait_ready(&admin)
+    }
+
+    fn down(&self) -> Result<()> {
+        let step = progress::step("removing the cluster");
+        for daemon in DAEMONS.iter().rev() {
+            process::stop(daemon)?;
+        }
+        leftovers::end_pods()?;
+        leftovers::remove()?;
+        network::down()?;
+        leftovers::remove_directories()?;
+        step.done("the cache stays");
+        Ok(())
+    }
+
+    fn kubeconfig(&self) -> Result<PathBuf> {
+        Ok(places::kubeconfig_of("admin"))
+    }
+
+    fn load_image(&self, image: &ImageArchive) -> Result<()> {
+        let name = full_name(&image.name);
+        let mut import = node::ctr();
+        import
+            .args(["images", "import", "--index-name", &name])
+            .arg(&image.path);
+        process::run(&mut import).with_context(|| format!("failed to load {name}"))?;
+        Ok(())
+    }
+
+    fn host_address(&self) -> Result<IpAddr> {
+        Ok(places::ADDRESS.parse()?)
+    }
+}

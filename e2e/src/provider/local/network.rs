@@ -1,0 +1,165 @@
+//! The bridge between pods and this machine, its kernel settings, and the names of the Hadoop daemons.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::places::{ADDRESS, BRIDGE, HADOOP_HOSTS, SERVICE_CIDR};
+use crate::process::run;
+use crate::{places, progress};
+
+const HOSTS: &str = "/etc/hosts";
+const BEGIN: &str = "# begin kube2hadoop-e2e";
+const END: &str = "# end kube2hadoop-e2e";
+/// Kernel settings without which packets stop at the bridge; `down` puts the old values back.
+const SETTINGS: [&str; 2] = ["net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables"];
+
+/// Makes the bridge, or repairs it.
+pub(super) fn up() -> Result<()> {
+    let step = progress::step(format!("network {BRIDGE} {ADDRESS}"));
+    if !Path::new("/sys/class/net").join(BRIDGE).exists() {
+        ip(&["link", "add", BRIDGE, "type", "bridge"])?;
+    }
+    ip(&[
+        "address",
+        "replace",
+        &format!("{ADDRESS}/24"),
+        "dev",
+        BRIDGE,
+    ])?;
+    ip(&["link", "set", BRIDGE, "up"])?;
+    // Without a default route the host could not even begin to send to a cluster IP.
+    ip(&[
+        "route",
+        "replace",
+        SERVICE_CIDR,
+        "dev",
+        BRIDGE,
+        "src",
+        ADDRESS,
+    ])?;
+    // Built into some kernels, a module in others; `filters_bridged_packets` sees the result.
+    let _ = run(Command::new("modprobe").args(["-a", "br_netfilter", "overlay"]));
+    for setting in SETTINGS {
+        switch_on(setting)?;
+    }
+    accept_forwarding()?;
+    let hosts = fs::read_to_string(HOSTS)?;
+    fs::write(HOSTS, format!("{}{}", without_block(&hosts), block()))?;
+    step.done("");
+    Ok(())
+}
+
+/// Removes the bridge, with it the route, and puts kernel settings and /etc/hosts back.
+pub(super) fn down() -> Result<()> {
+    if Path::new("/sys/class/net").join(BRIDGE).exists() {
+        ip(&["link", "delete", BRIDGE])?;
+    }
+    for rule in forward_rules() {
+        while iptables("-D", &rule).is_ok() {}
+    }
+    for setting in SETTINGS {
+        if let Ok(old) = fs::read_to_string(saved(setting)) {
+            fs::write(proc_file(setting), old)?;
+        }
+    }
+    let hosts = fs::read_to_string(HOSTS)?;
+    let without = without_block(&hosts);
+    if without != hosts {
+        fs::write(HOSTS, without)?;
+    }
+    Ok(())
+}
+
+/// Does iptables see packets from pod to pod? If not, kube-proxy must masquerade all of them.
+pub(super) fn filters_bridged_packets() -> bool {
+    let value = fs::read_to_string(proc_file("net/bridge/bridge-nf-call-iptables"));
+    value.is_ok_and(|value| value.trim() == "1")
+}
+
+/// Docker and firewalls set the FORWARD policy to DROP.
+fn accept_forwarding() -> Result<()> {
+    for rule in forward_rules() {
+        if iptables("-C", &rule).is_err() {
+            iptables("-I", &rule)?;
+        }
+    }
+    Ok(())
+}
+
+fn forward_rules() -> [Vec<&'static str>; 2] {
+    ["-i", "-o"].map(|direction| {
+        vec![
+            "FORWARD",
+            direction,
+            BRIDGE,
+            "-m",
+            "comment",
+            "--comment",
+            "kube2hadoop-e2e",
+            "-j",
+            "ACCEPT",
+        ]
+    })
+}
+
+fn iptables(action: &str, rule: &[&str]) -> Result<String> {
+    run(Command::new("iptables").args(["-w", action]).args(rule))
+}
+
+fn switch_on(setting: &str) -> Result<()> {
+    let file = proc_file(setting);
+    if !file.exists() {
+        return Ok(());
+    }
+    let old = fs::read_to_string(&file)?;
+    if old.trim() != "1" {
+        // Only the first value seen is the machine's own.
+        if !saved(setting).exists() {
+            fs::write(saved(setting), &old)?;
+        }
+        fs::write(&file, "1").with_context(|| format!("failed to set {} to 1", file.display()))?;
+    }
+    Ok(())
+}
+
+fn proc_file(setting: &str) -> PathBuf {
+    Path::new("/proc/sys").join(setting)
+}
+
+fn saved(setting: &str) -> PathBuf {
+    places::state().join(format!("was-{}", setting.replace('/', ".")))
+}
+
+fn block() -> String {
+    format!("{BEGIN}\n{ADDRESS} {}\n{END}\n", HADOOP_HOSTS.join(" "))
+}
+
+fn without_block(hosts: &str) -> String {
+    let mut inside = false;
+    let kept = hosts.lines().filter(|line| {
+        inside |= *line == BEGIN;
+        let keep = !inside;
+        inside &= *line != END;
+        keep
+    });
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+fn ip(args: &[&str]) -> Result<String> {
+    run(Command::new("ip").args(args))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_block_goes() {
+        let own = "127.0.0.1 localhost\n10.0.0.1 nn1.hadoop.test\n";
+        assert_eq!(without_block(&format!("{own}{}", block())), own);
+        assert_eq!(without_block(&format!("{}{own}", block())), own);
+    }
+}

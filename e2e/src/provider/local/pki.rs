@@ -1,0 +1,183 @@
+//! The cluster's CA, the API server's certificate and the daemons' kubeconfigs, by openssl.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::kubeconfig;
+use crate::places::{ADDRESS, API_SERVICE_ADDRESS};
+use crate::process::run;
+use crate::{places, progress};
+
+/// The node's name; it resolves nowhere and need not.
+pub(super) const NODE: &str = "k2h-node";
+const DAYS: &str = "365";
+
+/// Who gets a kubeconfig, and the subject that RBAC or the node authorizer knows them by.
+const CLIENTS: [(&str, &str); 6] = [
+    ("admin", "/O=system:masters/CN=kubernetes-admin"),
+    (
+        "kube-controller-manager",
+        "/CN=system:kube-controller-manager",
+    ),
+    ("kube-scheduler", "/CN=system:kube-scheduler"),
+    ("kube-proxy", "/CN=system:kube-proxy"),
+    ("kubelet", "/O=system:nodes/CN=system:node:k2h-node"),
+    ("coredns", "/CN=kube2hadoop-e2e:coredns"),
+];
+
+/// A file of the cluster's PKI.
+pub(super) fn file(name: &str) -> PathBuf {
+    places::state().join("pki").join(name)
+}
+
+/// Makes what is missing. The last file written is a mark: a run killed half-way begins anew.
+pub(super) fn ensure() -> Result<()> {
+    let complete = file("complete");
+    if complete.exists() {
+        return Ok(());
+    }
+    let step = progress::step("certificates");
+    fs::create_dir_all(file(""))?;
+    authority()?;
+    run(openssl(&[
+        "genpkey",
+        "-algorithm",
+        "RSA",
+        "-pkeyopt",
+        "rsa_keygen_bits:2048",
+        "-out",
+    ])
+    .arg(file("sa.key")))?;
+    run(openssl(&["rsa", "-pubout", "-in"])
+        .arg(file("sa.key"))
+        .arg("-out")
+        .arg(file("sa.pub")))?;
+    issue(
+        "apiserver",
+        "/CN=kube-apiserver",
+        "serverAuth",
+        &server_names(),
+    )?;
+    issue(
+        "apiserver-to-kubelet",
+        "/O=system:masters/CN=kube-apiserver-kubelet-client",
+        "clientAuth",
+        "",
+    )?;
+    issue(
+        "kubelet-serving",
+        "/O=system:nodes/CN=system:node:k2h-node",
+        "serverAuth",
+        &format!("IP:{ADDRESS}"),
+    )?;
+    for (name, subject) in CLIENTS {
+        issue(name, subject, "clientAuth", "")?;
+        kubeconfig::write(name)?;
+    }
+    fs::write(complete, "")?;
+    step.done("");
+    Ok(())
+}
+
+fn authority() -> Result<()> {
+    new_key("ca")?;
+    let subject = [
+        "req",
+        "-x509",
+        "-new",
+        "-subj",
+        "/CN=kube2hadoop-e2e",
+        "-days",
+        DAYS,
+        "-key",
+    ];
+    let extensions = [
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign,digitalSignature",
+        "-out",
+    ];
+    run(openssl(&subject)
+        .arg(file("ca.key"))
+        .args(extensions)
+        .arg(file("ca.crt")))
+    .map(drop)
+}
+
+fn server_names() -> String {
+    let names = [
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ];
+    let names: String = names.iter().map(|name| format!("DNS:{name},")).collect();
+    format!("{names}DNS:localhost,IP:{ADDRESS},IP:{API_SERVICE_ADDRESS},IP:127.0.0.1")
+}
+
+fn issue(name: &str, subject: &str, usage: &str, alternative_names: &str) -> Result<()> {
+    new_key(name)?;
+    let request = file(&format!("{name}.csr"));
+    run(openssl(&["req", "-new", "-subj", subject, "-key"])
+        .arg(key(name))
+        .arg("-out")
+        .arg(&request))?;
+    let extensions = file(&format!("{name}.ext"));
+    fs::write(&extensions, extension_file(usage, alternative_names))?;
+    run(openssl(&[
+        "x509",
+        "-req",
+        "-sha256",
+        "-CAcreateserial",
+        "-days",
+        DAYS,
+        "-in",
+    ])
+    .arg(&request)
+    .arg("-CA")
+    .arg(file("ca.crt"))
+    .arg("-CAkey")
+    .arg(file("ca.key"))
+    .arg("-extfile")
+    .arg(&extensions)
+    .arg("-out")
+    .arg(file(&format!("{name}.crt"))))
+    .map(drop)
+}
+
+fn extension_file(usage: &str, alternative_names: &str) -> String {
+    let mut text = format!("keyUsage=critical,digitalSignature\nextendedKeyUsage={usage}\n");
+    if !alternative_names.is_empty() {
+        text += &format!("subjectAltName={alternative_names}\n");
+    }
+    text
+}
+
+fn new_key(name: &str) -> Result<()> {
+    let curve = [
+        "genpkey",
+        "-algorithm",
+        "EC",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-out",
+    ];
+    run(openssl(&curve).arg(key(name))).map(drop)
+}
+
+fn key(name: &str) -> PathBuf {
+    file(&format!("{name}.key"))
+}
+
+fn openssl(args: &[&str]) -> Command {
+    let mut openssl = Command::new("openssl");
+    openssl.args(args);
+    openssl
+}
+
+/// A path as a word of a command line or a configuration file.
+pub(super) fn word(path: &Path) -> String {
+    path.display().to_string()
+}
