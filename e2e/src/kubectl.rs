@@ -53,6 +53,23 @@ impl Kubectl {
         self.run_with_input(&["create", "-n", namespace, "-f", "-"], &object.to_string())
     }
 
+    /// Like [`Kubectl::create`] with more arguments, such as `--dry-run=server`.
+    pub fn create_with(&self, namespace: &str, object: &Value, more: &[&str]) -> Result<String> {
+        let args = [["create", "-n", namespace, "-f", "-"].as_slice(), more].concat();
+        self.run_with_input(&args, &object.to_string())
+    }
+
+    /// Like [`Kubectl::apply`] with more arguments.
+    pub fn apply_with(&self, manifest: &str, more: &[&str]) -> Result<()> {
+        let args = [["apply", "-f", "-"].as_slice(), more].concat();
+        self.run_with_input(&args, manifest).map(drop)
+    }
+
+    /// POSTs an object to a path of the API, for what no kubectl verb does.
+    pub fn create_raw(&self, path: &str, object: &Value) -> Result<String> {
+        self.run_with_input(&["create", "--raw", path, "-f", "-"], &object.to_string())
+    }
+
     /// A command with program and kubeconfig set, for what the methods do not cover.
     pub fn command(&self) -> Command {
         let mut kubectl = Command::new(program());
