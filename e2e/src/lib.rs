@@ -4,8 +4,11 @@
 
 // A command line tool speaks to its user on stdout.
 #![allow(clippy::print_stdout)]
+// A serde_json::Value gives Null for a key that is not there; nothing panics.
+#![allow(clippy::indexing_slicing)]
 
 pub mod cli;
+pub mod hadoop;
 pub mod kubectl;
 pub mod packages;
 pub mod places;

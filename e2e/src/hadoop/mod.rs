@@ -1,0 +1,220 @@
+//! A real MIT Kerberos KDC and a real secure Hadoop: an HA pair of NameNodes, a DataNode and a KMS, as processes of
+//! this machine that pods reach under `*.hadoop.test`.
+
+mod configuration;
+mod files;
+mod image;
+mod java;
+mod kerberos;
+mod layout;
+mod namenodes;
+mod network;
+mod requirements;
+mod servers;
+mod web;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+pub use namenodes::{NameNode, active};
+
+use crate::progress;
+use crate::provider::{ImageArchive, Provider};
+
+/// The running Hadoop, as tests and the chart see it.
+#[derive(Clone, Copy, Debug)]
+pub struct SecureHadoop {
+    no_install: bool,
+}
+
+/// Brings up what is not up yet, on the address under which the provider's pods reach this machine.
+/// After a crash it repairs: data stay, what is dead is started, and a NameNode becomes active.
+pub fn up(provider: &dyn Provider, no_install: bool) -> Result<SecureHadoop> {
+    requirements::ensure(no_install)?;
+    let address = provider.host_address()?;
+    network::up(address)?;
+    configuration::write(address)?;
+    files::private_dir(&files::data("kms"))?;
+    kerberos::up()?;
+    let step = progress::step("starting Hadoop");
+    servers::KMS.start()?;
+    namenodes::up()?;
+    servers::DN1.start()?;
+    for server in servers::ALL {
+        server.ready()?;
+    }
+    namenodes::elect(NameNode::Nn1)?;
+    step.done("2 NameNodes, DataNode, KMS");
+    layout::up()?;
+    Ok(SecureHadoop { no_install })
+}
+
+/// Ends the daemons and removes their data, the keys and the host names.
+pub fn down() -> Result<()> {
+    let step = progress::step("stopping Hadoop");
+    for server in servers::ALL {
+        server.stop()?;
+    }
+    kerberos::down()?;
+    network::down()?;
+    files::remove(&files::home())?;
+    step.done("");
+    Ok(())
+}
+
+/// One line per daemon: its name and how it is.
+pub fn status() -> Vec<(String, String)> {
+    let running = |alive: bool| if alive { "running" } else { "down" }.to_owned();
+    let mut lines = vec![("kdc".to_owned(), running(kerberos::alive()))];
+    for namenode in NameNode::BOTH {
+        let state = namenode
+            .state()
+            .unwrap_or_else(|| running(namenode.server().alive()));
+        lines.push((namenode.id().to_owned(), state));
+    }
+    for server in [servers::DN1, servers::KMS] {
+        lines.push((server.id.to_owned(), running(server.alive())));
+    }
+    lines
+}
+
+impl SecureHadoop {
+    /// `core-site.xml` and `hdfs-site.xml` as an operator has them: what the chart is given.
+    pub fn conf_dir(&self) -> PathBuf {
+        files::client_conf()
+    }
+
+    /// Works in pods and on this machine.
+    pub fn krb5_conf(&self) -> PathBuf {
+        files::krb5_conf()
+    }
+
+    /// The keytab of `kube2hadoop`, `hdfs`, `alice`, `bob`, `carol` or `etl`.
+    pub fn keytab(&self, user: &str) -> PathBuf {
+        files::keytab(user)
+    }
+
+    /// `user@HADOOP.TEST`.
+    pub fn principal(&self, user: &str) -> String {
+        format!("{user}@{}", kerberos::REALM)
+    }
+
+    /// `hdfs dfs <args>` of the stock client on this machine, with the user's own ticket. Gives its stdout.
+    pub fn hdfs(&self, user: &str, args: &[&str]) -> Result<String> {
+        java::run_tool(user, "org.apache.hadoop.fs.FsShell", args)
+    }
+
+    /// How many tokens the active NameNode holds. Lags by up to ten seconds; compare differences.
+    pub fn tokens_issued(&self) -> Result<u64> {
+        let active = active().context("no NameNode is active")?;
+        let system = namenodes::bean(active, "FSNamesystem")?;
+        system
+            .get("CurrentTokensCount")
+            .and_then(serde_json::Value::as_u64)
+            .context("JMX counts no tokens")
+    }
+
+    /// A request with the user's ticket: the status and the body. For probing WebHDFS, the KMS and JMX.
+    pub fn web(&self, user: &str, method: &str, url: &str) -> Result<(u16, String)> {
+        web::request(user, method, url)
+    }
+
+    /// Makes the standby active, and the active standby, until the answer is dropped.
+    pub fn failover(&self) -> Result<Restored> {
+        let restored = Restored::now()?;
+        namenodes::make_active(restored.active.other())?;
+        Ok(restored)
+    }
+
+    /// Leaves both on standby until the answer is dropped.
+    pub fn all_standby(&self) -> Result<Restored> {
+        let restored = Restored::now()?;
+        namenodes::make_standby(restored.active)?;
+        Ok(restored)
+    }
+
+    /// Kills the active NameNode and makes the other active; dropping the answer starts it again and fails back.
+    pub fn crash_active(&self) -> Result<Restored> {
+        let restored = Restored::now()?;
+        restored.active.server().kill()?;
+        namenodes::make_active(restored.active.other())?;
+        Ok(restored)
+    }
+
+    /// No KMS answers until the answer is dropped.
+    pub fn without_kms(&self) -> Result<Restored> {
+        let restored = Restored::now()?;
+        servers::KMS.stop()?;
+        Ok(restored)
+    }
+
+    /// No KDC answers until the answer is dropped.
+    pub fn without_kdc(&self) -> Result<Restored> {
+        let restored = Restored::now()?;
+        kerberos::down()?;
+        Ok(restored)
+    }
+
+    /// Ends one NameNode with SIGKILL, and does nothing else.
+    pub fn kill_namenode(&self, namenode: NameNode) -> Result<()> {
+        namenode.server().kill()
+    }
+
+    /// Ends one NameNode in its own time.
+    pub fn stop_namenode(&self, namenode: NameNode) -> Result<()> {
+        namenode.server().stop()
+    }
+
+    /// Starts one NameNode; it begins as standby.
+    pub fn start_namenode(&self, namenode: NameNode) -> Result<()> {
+        namenode.server().start()?;
+        namenode.server().ready()
+    }
+
+    /// Hands the active role to this one.
+    pub fn make_active(&self, namenode: NameNode) -> Result<()> {
+        namenodes::make_active(namenode)
+    }
+
+    /// The image of a pod that runs `hdfs dfs`, with no configuration and no credentials in it.
+    pub fn client_image(&self) -> Result<ImageArchive> {
+        image::build(self.no_install)
+    }
+}
+
+/// While this lives something of Hadoop is away; dropping it brings everything back, with the same NameNode active.
+#[must_use]
+pub struct Restored {
+    active: NameNode,
+}
+
+impl Restored {
+    fn now() -> Result<Self> {
+        Ok(Self {
+            active: active().context("no NameNode is active")?,
+        })
+    }
+
+    fn put_back(&self) -> Result<()> {
+        kerberos::up()?;
+        for server in servers::ALL {
+            server.start()?;
+        }
+        for server in servers::ALL {
+            server.ready()?;
+        }
+        if active() == Some(self.active) {
+            return Ok(());
+        }
+        namenodes::make_active(self.active)
+    }
+}
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        if let Err(error) = self.put_back() {
+            progress::say(format!("failed to bring Hadoop back: {error:#}"));
+        }
+    }
+}
