@@ -4,9 +4,11 @@
 pub mod client_conf;
 pub mod conf;
 mod error;
+mod failover;
 mod host;
 pub mod http;
 mod interval;
+mod issued;
 mod kms;
 pub mod keytab;
 mod remote;

@@ -1,0 +1,188 @@
+//! The Hadoop configuration that pods get: a list of what may pass.
+//!
+//! Never a list of what may not: Hadoop has passwords and keys under hundreds of names.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::conf::Conf;
+
+const FILES: [&str; 2] = ["core-site.xml", "hdfs-site.xml"];
+
+/// What clients of HDFS and KMS need, and what they may be tuned by.
+const KEYS: [&str; 26] = [
+    "fs.defaultFS",
+    "fs.permissions.umask-mode",
+    "hadoop.security.authentication",
+    "hadoop.security.authorization",
+    "hadoop.security.token.service.use_ip",
+    "hadoop.rpc.protection",
+    "dfs.nameservices",
+    "dfs.internal.nameservices",
+    "dfs.http.policy",
+    "dfs.data.transfer.protection",
+    "dfs.encrypt.data.transfer",
+    "dfs.encrypt.data.transfer.algorithm",
+    "dfs.encrypt.data.transfer.cipher.suites",
+    "dfs.block.access.token.enable",
+    "dfs.blocksize",
+    "dfs.replication",
+    "dfs.namenode.rpc-address",
+    "dfs.namenode.http-address",
+    "dfs.namenode.https-address",
+    "dfs.client.use.datanode.hostname",
+    "dfs.client.failover.max.attempts",
+    "dfs.client.failover.random.order",
+    "dfs.client.failover.sleep.base.millis",
+    "dfs.client.failover.sleep.max.millis",
+    "ipc.client.connect.timeout",
+    "ipc.client.connect.max.retries.on.timeouts",
+];
+
+/// Keys that end with the id of a name service, NameNode or mount table.
+const PREFIXES: [&str; 7] = [
+    "dfs.ha.namenodes.",
+    "dfs.namenode.rpc-address.",
+    "dfs.namenode.http-address.",
+    "dfs.namenode.https-address.",
+    "dfs.client.failover.proxy.provider.",
+    "dfs.client.failover.random.order.",
+    "fs.viewfs.mounttable.",
+];
+
+fn may_pass(name: &str) -> bool {
+    KEYS.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// A mount's target may hold one: `s3a://key:secret@bucket`.
+fn holds_login(name: &str, value: &str) -> bool {
+    name.starts_with("fs.") && value.contains('@')
+}
+
+/// The configuration for pods.
+pub struct ClientConf<'a> {
+    conf: &'a Conf,
+}
+
+impl<'a> ClientConf<'a> {
+    #[must_use]
+    pub fn new(conf: &'a Conf) -> Self {
+        Self { conf }
+    }
+
+    /// File name → content.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        FILES.into_iter().map(|file| (file.to_owned(), self.file(file))).collect()
+    }
+
+    fn file(&self, file: &str) -> Vec<u8> {
+        write(self.conf.allowed(file, may_pass).filter(|(name, value)| !holds_login(name, value)))
+    }
+}
+
+/// A configuration file of these properties.
+pub(super) fn write<N: AsRef<str>, V: AsRef<str>>(properties: impl Iterator<Item = (N, V)>) -> Vec<u8> {
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<configuration>\n");
+    for (name, value) in properties {
+        let (name, value) = (escape(name.as_ref()), escape(value.as_ref()));
+        let _ = writeln!(text, "  <property><name>{name}</name><value>{value}</value></property>");
+    }
+    text.push_str("</configuration>\n");
+    text.into_bytes()
+}
+
+/// For element content; what XML cannot hold at all is left out.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '\t' | '\n' => escaped.push(c),
+            '\r' => escaped.push_str("&#13;"),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn property(name: &str, value: &str) -> String {
+        format!("<property><name>{name}</name><value>{value}</value></property>")
+    }
+
+    fn text(conf: &Conf) -> String {
+        ClientConf::new(conf).files().into_values().map(|bytes| String::from_utf8(bytes).unwrap()).collect()
+    }
+
+    /// Names under which Hadoop 3.4.1 and its connectors keep secrets, or what breaks clients.
+    #[test]
+    fn secrets_never_pass() {
+        let names = [
+            "hadoop.security.group.mapping.ldap.bind.password",
+            "ssl.server.keystore.password",
+            "ssl.client.truststore.password",
+            "hadoop.http.authentication.signature.secret.file",
+            "dfs.namenode.keytab.file",
+            "hadoop.security.credential.provider.path",
+            "fs.s3a.access.key",
+            "fs.s3a.secret.key",
+            "fs.s3a.bucket.b.session.token",
+            "fs.azure.account.key.x.blob.core.windows.net",
+            "fs.azure.account.oauth2.client.secret",
+            "fs.gs.auth.service.account.private.key",
+            "hadoop.proxyuser.kube2hadoop.users",
+            "hadoop.kms.authentication.signer.secret.provider.zookeeper.path",
+            "hadoop.security.auth_to_local",
+            "fs.hdfs.impl",
+            "dfs.client.read.shortcircuit",
+            "dfs.webhdfs.oauth2.credential",
+            "dfs.nameservices.password",
+        ];
+        let all: String = names.iter().map(|name| property(name, "s3cr3t")).collect();
+        let conf = Conf::from_texts(&all, &all);
+        assert!(!text(&conf).contains("s3cr3t"));
+        // Nor as part of a value that may pass.
+        let conf = Conf::from_texts(
+            &(property("fs.s3a.secret.key", "s3cr3t") + &property("fs.defaultFS", "hdfs://${fs.s3a.secret.key}")),
+            &property("fs.viewfs.mounttable.v.link./data", "s3a://key:s3cr3t@bucket/"),
+        );
+        assert!(!text(&conf).contains("s3cr3t"));
+    }
+
+    #[test]
+    fn what_clients_need_passes_in_its_file() {
+        let conf = Conf::from_texts(
+            &(property("fs.defaultFS", "hdfs://${dfs.nameservices}") + &property("hadoop.security.authentication", "kerberos")),
+            &[
+                property("dfs.nameservices", "ns1"),
+                property("dfs.ha.namenodes.ns1", "nn1,nn2"),
+                property("dfs.namenode.rpc-address.ns1.nn1", "a:8020"),
+                property("dfs.client.failover.proxy.provider.ns1", "org.apache.P"),
+                property("dfs.data.transfer.protection", "authentication"),
+            ]
+            .concat(),
+        );
+        let files = ClientConf::new(&conf).files();
+        let core = String::from_utf8(files["core-site.xml"].clone()).unwrap();
+        let hdfs = String::from_utf8(files["hdfs-site.xml"].clone()).unwrap();
+        assert!(core.contains(&property("fs.defaultFS", "hdfs://ns1")), "{core}");
+        assert_eq!((core.matches("<name>").count(), hdfs.matches("<name>").count()), (2, 5));
+    }
+
+    #[test]
+    fn written_values_are_read_back() {
+        let odd = "a<b>&\"c\" ]]> é \u{1} 'd'";
+        let bytes = write([("x", odd)].into_iter());
+        let text = String::from_utf8(bytes).unwrap();
+        let document = roxmltree::Document::parse(&text).unwrap();
+        let value = document.descendants().find(|node| node.tag_name().name() == "value").unwrap();
+        assert_eq!(value.text().unwrap(), odd.replace('\u{1}', ""));
+    }
+}

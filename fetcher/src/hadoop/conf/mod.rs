@@ -1,0 +1,147 @@
+//! core-site.xml and hdfs-site.xml, read as Hadoop reads them.
+//!
+//! Rules of org.apache.hadoop.conf.Configuration: later files win over earlier ones, unless a property
+//! is final; `${name}` stands for another property's value.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+mod cluster;
+mod expand;
+mod file;
+
+pub use cluster::{Cluster, ClusterError, NameNode, NameService};
+
+/// In the order in which they are loaded.
+const FILES: [&str; 2] = ["core-site.xml", "hdfs-site.xml"];
+/// Keys that old configurations still use, and what they are called now.
+const DEPRECATED: [(&str, &str); 4] = [
+    ("fs.default.name", "fs.defaultFS"),
+    ("dfs.federation.nameservices", "dfs.nameservices"),
+    ("dfs.http.address", "dfs.namenode.http-address"),
+    ("dfs.https.address", "dfs.namenode.https-address"),
+];
+
+/// Why a configuration file could not be used.
+#[derive(Debug, Error)]
+pub enum ConfError {
+    #[error("failed to read {path}: give the fetcher the cluster's core-site.xml and hdfs-site.xml")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path} is larger than {limit} bytes: this is no Hadoop configuration")]
+    TooLarge { path: PathBuf, limit: u64 },
+    #[error("{path} is not UTF-8 text: save it as UTF-8")]
+    NotUtf8 { path: PathBuf },
+    #[error("{path}, line {line}: the XML is broken: {source}")]
+    Xml { path: PathBuf, line: u32, source: roxmltree::Error },
+    #[error("{path}, line {line}: a DTD and its entities are not read: write the values out")]
+    Dtd { path: PathBuf, line: u32 },
+    #[error("{path}, line {line}: the outermost element is <{found}>; Hadoop's is <configuration>")]
+    Root { path: PathBuf, line: u32, found: String },
+    #[error("{path}, line {line}: includes are not followed: put the included properties into this file")]
+    Include { path: PathBuf, line: u32 },
+    #[error("{path}, line {line}: this property has no name: give it one, or remove it")]
+    NoName { path: PathBuf, line: u32 },
+}
+
+/// One property as it stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Property {
+    name: String,
+    value: String,
+    is_final: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    raw: String,
+    is_final: bool,
+    file: &'static str,
+}
+
+/// The properties in force.
+#[derive(Debug, Clone, Default)]
+pub struct Conf {
+    entries: BTreeMap<String, Entry>,
+}
+
+impl Conf {
+    /// Reads both files of a directory; hdfs-site.xml may be missing.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with a file.
+    pub fn read_dir(dir: &Path) -> Result<Self, ConfError> {
+        let mut conf = Self::default();
+        for name in FILES {
+            let path = dir.join(name);
+            if name == "hdfs-site.xml" && !path.exists() {
+                continue;
+            }
+            conf.load(name, file::read(&path)?);
+        }
+        Ok(conf)
+    }
+
+    /// Adds what one file says, keeping what an earlier one made final.
+    fn load(&mut self, file: &'static str, properties: Vec<Property>) {
+        for property in properties {
+            let name = DEPRECATED
+                .iter()
+                .find(|(old, _)| *old == property.name)
+                .map_or(property.name, |(_, new)| (*new).to_owned());
+            if self.entries.get(&name).is_some_and(|entry| entry.is_final) {
+                continue;
+            }
+            self.entries.insert(name, Entry { raw: property.value, is_final: property.is_final, file });
+        }
+    }
+
+    /// The value, trimmed, its variables replaced; nothing if absent or empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.get_where(name, |_| true)
+    }
+
+    /// The same, with only those variables replaced that `may` allows.
+    fn get_where(&self, name: &str, may: impl Fn(&str) -> bool) -> Option<String> {
+        let entry = self.entries.get(name)?;
+        let lookup = |key: &str| self.entries.get(key).filter(|_| may(key)).map(|it| it.raw.as_str());
+        let value = expand::expand(&entry.raw, lookup);
+        let trimmed = value.trim();
+        (!trimmed.is_empty()).then(|| trimmed.to_owned())
+    }
+
+    /// The entries of a comma separated list.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let text = self.get(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// What of the file may go to a pod: keys that `may` allows, with values made of such keys only.
+    pub(super) fn allowed<'a>(
+        &'a self,
+        file: &'a str,
+        may: impl Fn(&str) -> bool + Copy + 'a,
+    ) -> impl Iterator<Item = (&'a str, String)> {
+        self.entries
+            .iter()
+            .filter(move |(name, entry)| entry.file == file && may(name))
+            .filter_map(move |(name, _)| Some((name.as_str(), self.get_where(name, may)?)))
+    }
+
+    /// A configuration from text, as if from that file.
+    #[cfg(test)]
+    pub(super) fn from_texts(core: &str, hdfs: &str) -> Self {
+        let mut conf = Self::default();
+        for (name, text) in [("core-site.xml", core), ("hdfs-site.xml", hdfs)] {
+            let text = format!("<configuration>{text}</configuration>");
+            conf.load(name, file::parse(Path::new(name), &text).unwrap());
+        }
+        conf
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! The hosts of one service: the one that answered last is asked first.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ::http::{Method, StatusCode};
+
+use super::HadoopError;
+use super::http::Host;
+use super::remote::{self, Answer, Asked};
+use super::services::Caller;
+
+/// NameNodes of a name service, or the KMS of one key provider.
+pub(super) struct Hosts {
+    service: String,
+    hosts: Vec<Host>,
+    active: AtomicUsize,
+}
+
+impl Hosts {
+    pub(super) fn new(service: impl Into<String>, hosts: Vec<Host>) -> Self {
+        Self { service: service.into(), hosts, active: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Asks one host after the other until one decides. `also` says what else is worth another host.
+    pub(super) async fn call(
+        &self,
+        caller: &Caller,
+        method: Method,
+        query: &str,
+        user: Option<&str>,
+        also: fn(&HadoopError) -> bool,
+    ) -> Result<(Answer, &Host), HadoopError> {
+        let first = self.active.load(Ordering::Relaxed);
+        let mut failed = Vec::new();
+        for index in (0..self.hosts.len()).map(|offset| (first + offset) % self.hosts.len()) {
+            let Some(host) = self.hosts.get(index) else { continue };
+            match self.ask(caller, host, method.clone(), query, user).await {
+                Err(error) if error.next_host() || also(&error) => failed.push((host.base().to_owned(), error)),
+                decided => {
+                    self.active.store(index, Ordering::Relaxed);
+                    return decided.map(|answer| (answer, host));
+                }
+            }
+        }
+        Err(self.sum_up(failed))
+    }
+
+    async fn ask(
+        &self,
+        caller: &Caller,
+        host: &Host,
+        method: Method,
+        query: &str,
+        user: Option<&str>,
+    ) -> Result<Answer, HadoopError> {
+        let answer = caller.http.call(host, method, query).await?;
+        if answer.status == StatusCode::OK {
+            return Ok(answer);
+        }
+        let principal = &caller.principal;
+        Err(remote::failure(&answer, Asked { service: &self.service, host: host.base(), principal, user }))
+    }
+
+    /// One error for all: the one that says most.
+    fn sum_up(&self, mut failed: Vec<(String, HadoopError)>) -> HadoopError {
+        let says_most = |error: &HadoopError| {
+            !matches!(error, HadoopError::Unreachable { .. } | HadoopError::AllStandby { .. })
+        };
+        if let Some(index) = failed.iter().position(|(_, error)| says_most(error)) {
+            return failed.swap_remove(index).1;
+        }
+        let service = self.service.clone();
+        if !failed.is_empty() && failed.iter().all(|(_, it)| matches!(it, HadoopError::AllStandby { .. })) {
+            return HadoopError::AllStandby { service };
+        }
+        let tried = failed.into_iter().map(|(host, error)| match error {
+            HadoopError::Unreachable { tried, .. } => tried,
+            _ => format!("{host}: standby"),
+        });
+        HadoopError::Unreachable { service, tried: tried.collect::<Vec<_>>().join("; ") }
+    }
+}

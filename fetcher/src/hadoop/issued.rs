@@ -1,0 +1,106 @@
+//! What WebHDFS and the KMS have in common: the shape of their token operations.
+
+use kube2hadoop_client::credentials::{CredentialsError, Identifier, Token};
+use kube2hadoop_client::secret::SecretString;
+use kube2hadoop_stamp::HadoopUser;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+use super::interval::{Dates, Interval};
+use super::remote::{self, Answer};
+use super::{HadoopError, Issued, TokenService};
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    #[serde(rename = "Token")]
+    token: UrlString,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UrlString {
+    #[serde(deserialize_with = "secret")]
+    url_string: SecretString,
+}
+
+fn secret<'de, D: Deserializer<'de>>(text: D) -> Result<SecretString, D::Error> {
+    String::deserialize(text).map(SecretString::from)
+}
+
+#[derive(Deserialize)]
+struct RenewAnswer {
+    long: u64,
+}
+
+/// A query parameter's value.
+pub(super) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// The token of an answer; one of anybody but `user` is never handed on.
+pub(super) fn token(answer: &Answer, host: &str, user: &HadoopUser) -> Result<(Token, Identifier), HadoopError> {
+    let bad = |what: String| HadoopError::BadAnswer { host: host.into(), what };
+    let read: TokenAnswer = remote::json(answer, host)?;
+    let token = Token::from_url_string(read.token.url_string.expose()).map_err(|error| bad(error.to_string()))?;
+    let identifier = token.parse_identifier().map_err(|error| bad(error.to_string()))?;
+    if identifier.owner != user.as_str() {
+        return Err(bad(format!("a token of {:?} instead of {user}", identifier.owner)));
+    }
+    Ok((token, identifier))
+}
+
+/// The token once for each text that clients look for, which is its alias and its service.
+/// Kind and service are labels outside what is signed: written here, for any version of Hadoop.
+pub(super) fn copies(
+    token: &Token,
+    kind: &str,
+    spellings: Vec<String>,
+    host: &str,
+) -> Result<Vec<(String, Token)>, HadoopError> {
+    let copy = |spelling: String| {
+        let token = token.relabelled(kind, &spelling)?;
+        Ok((spelling, token))
+    };
+    let all: Result<Vec<_>, CredentialsError> = spellings.into_iter().map(copy).collect();
+    all.map_err(|error| HadoopError::BadAnswer { host: host.into(), what: error.to_string() })
+}
+
+/// Adds the dates to the copies of one token.
+pub(super) async fn complete(
+    service: &dyn TokenService,
+    interval: &Interval,
+    tokens: Vec<(String, Token)>,
+    identifier: &Identifier,
+) -> Result<Issued, HadoopError> {
+    let dates = Dates::of(identifier);
+    let expires_at = match tokens.first() {
+        Some((_, token)) => interval.expiry(service, token, dates).await,
+        None => dates.issued,
+    };
+    Ok(Issued {
+        tokens,
+        issued_at: dates.issued,
+        expires_at,
+        max_date: dates.max,
+        sequence_number: identifier.sequence_number,
+    })
+}
+
+/// The path and query of an operation on a token.
+pub(super) fn token_query(path: &str, operation: &str, token: &Token) -> Zeroizing<String> {
+    let text = token.to_url_string();
+    Zeroizing::new(format!("{path}?op={operation}&token={}", text.expose()))
+}
+
+pub(super) fn renewed_until(answer: &Answer, host: &str) -> Result<u64, HadoopError> {
+    remote::json::<RenewAnswer>(answer, host).map(|answer| answer.long)
+}
+
+/// A token that is gone has been cancelled.
+pub(super) fn gone(cancelled: Result<(), HadoopError>) -> Result<(), HadoopError> {
+    match cancelled {
+        Err(HadoopError::Unknown { .. }) => Ok(()),
+        other => other,
+    }
+}

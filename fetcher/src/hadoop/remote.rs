@@ -1,0 +1,156 @@
+//! What Hadoop answers: JSON, a RemoteException, or (KMS) an exception in the reason phrase.
+//!
+//! Decided on the exception's name, never on the status alone: 403 means six different things.
+
+use ::http::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use super::HadoopError;
+
+/// How much of a server's text goes into our messages.
+const MAX_TEXT: usize = 300;
+
+/// One answer, read whole; its body may be a token.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// Only where it is not the status's usual one.
+    pub(super) reason: Option<String>,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+/// What we asked for, as far as messages name it.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) service: &'a str,
+    pub(super) host: &'a str,
+    pub(super) principal: &'a str,
+    pub(super) user: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct RemoteAnswer {
+    #[serde(rename = "RemoteException")]
+    remote: RemoteException,
+}
+
+#[derive(Deserialize)]
+struct RemoteException {
+    exception: String,
+    #[serde(default)]
+    message: Option<String>,
+}
+
+/// The body of a success.
+pub(super) fn json<T: DeserializeOwned>(answer: &Answer, host: &str) -> Result<T, HadoopError> {
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        // serde's message may quote what it read.
+        let what = match error.classify() {
+            serde_json::error::Category::Eof => "its JSON ends too early",
+            serde_json::error::Category::Data => "its JSON has another shape",
+            _ => "it is no JSON",
+        };
+        HadoopError::BadAnswer { host: host.into(), what: format!("{}, {what}", answer.status) }
+    })
+}
+
+/// What a refusal means.
+pub(super) fn failure(answer: &Answer, asked: Asked<'_>) -> HadoopError {
+    let said = serde_json::from_slice::<RemoteAnswer>(&answer.body).map(|it| it.remote).ok();
+    let Some(said) = said.or_else(|| in_reason_phrase(answer)) else {
+        if gss_failure(answer).is_some() {
+            return ticket_refused(asked.host, answer);
+        }
+        let what = format!("{}{}", answer.status, title(answer).map(|it| format!(", {it}")).unwrap_or_default());
+        return HadoopError::BadAnswer { host: asked.host.into(), what };
+    };
+    let name = said.exception.rsplit(['.', '$']).next().unwrap_or_default();
+    named(name, &clean(said.message.as_deref().unwrap_or_default()), asked)
+}
+
+fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
+    let service = asked.service.to_owned();
+    let principal = asked.principal.to_owned();
+    let text = message.to_owned();
+    match exception {
+        "StandbyException" | "ObserverRetryOnActiveException" => HadoopError::AllStandby { service },
+        "SafeModeException" => HadoopError::SafeMode { service, message: text },
+        "RetriableException" if message.contains("safe mode") => HadoopError::SafeMode { service, message: text },
+        _ if message.contains("Unauthorized connection for super-user") => {
+            HadoopError::HostNotAllowed { service, principal, message: text }
+        }
+        _ if message.contains("is not allowed to impersonate") => {
+            let user = asked.user.unwrap_or("the user").to_owned();
+            HadoopError::NotImpersonated { service, principal, user, message: text }
+        }
+        _ if means_lost(exception, message) => HadoopError::Unknown { service, message: text },
+        "AccessControlException" if message.contains("non-matching renewer") => {
+            HadoopError::NotRenewer { service, message: text }
+        }
+        _ => HadoopError::Refused { service, exception: clean(exception), message: text },
+    }
+}
+
+/// «Unknown token» in each of its spellings. A KMS that forgot its tokens says «wrong password».
+fn means_lost(exception: &str, message: &str) -> bool {
+    let spellings =
+        ["InvalidToken", "can't be found in cache", "with wrong password", "Invalid delegation token, cannot cancel"];
+    matches!(exception, "InvalidToken" | "EOFException") || spellings.iter().any(|it| message.contains(it))
+}
+
+/// `org.apache.…$InvalidToken: text`, or only the text.
+fn in_reason_phrase(answer: &Answer) -> Option<RemoteException> {
+    let phrase = answer.reason.as_deref()?;
+    if gss_failure(answer).is_some() {
+        return None;
+    }
+    let (exception, message) = match phrase.split_once(": ") {
+        Some((class, message)) if is_class(class) => (class, message),
+        _ if is_class(phrase) => (phrase, ""),
+        _ if phrase.starts_with("Invalid delegation token") => ("InvalidToken", phrase),
+        _ => return None,
+    };
+    Some(RemoteException { exception: exception.into(), message: Some(message.into()) })
+}
+
+fn is_class(text: &str) -> bool {
+    text.contains('.') && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".$_".contains(&byte))
+}
+
+/// A server that cannot read our ticket answers HTML; why, stands in the reason phrase and the title.
+fn gss_failure(answer: &Answer) -> Option<String> {
+    let texts = [answer.reason.clone(), title(answer)];
+    texts.into_iter().flatten().find(|text| text.contains("GSSException")).map(|text| clean(&text))
+}
+
+pub(super) fn ticket_refused(host: &str, answer: &Answer) -> HadoopError {
+    let message = gss_failure(answer).or_else(|| answer.reason.as_deref().map(clean)).or_else(|| title(answer));
+    let message = message.unwrap_or_else(|| answer.status.to_string());
+    let advice = match &message {
+        it if it.contains("Clock skew") => "; synchronise its clock with NTP",
+        it if it.contains("Checksum failed") => "; its HTTP keytab is older than the KDC's key: export it anew",
+        _ => "; see that hadoop.http.authentication.type is kerberos there",
+    };
+    HadoopError::TicketRefused { host: host.into(), message, advice }
+}
+
+/// Two tickets in one microsecond: a new one helps.
+pub(super) fn is_replay(error: &HadoopError) -> bool {
+    matches!(error, HadoopError::TicketRefused { message, .. } if message.contains("Request is a replay"))
+}
+
+fn title(answer: &Answer) -> Option<String> {
+    let body = String::from_utf8_lossy(&answer.body);
+    let (_, after) = body.split_once("<title>")?;
+    after.split_once("</title>").map(|(title, _)| clean(title))
+}
+
+/// One line, bounded, nothing that moves a terminal's cursor.
+fn clean(text: &str) -> String {
+    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|it| !it.is_empty()).collect();
+    words.join(" ").chars().take(MAX_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests;
