@@ -1,1 +1,10 @@
-//! Placeholder.
+//! What webhook and fetcher both run on: configuration, logging, TLS listener, admin port, drain, guards.
+
+pub mod admin;
+pub mod config;
+pub mod guards;
+pub mod listen;
+pub mod logging;
+pub mod readiness;
+pub mod shutdown;
+pub mod tls;

@@ -1,0 +1,133 @@
+//! HTTP/1.1 over TLS, bounded in connections and in the time that a slow peer is given.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+use crate::shutdown::Shutdown;
+use crate::tls::ServingTls;
+
+/// How long to wait after a failed accept: the usual cause, too many open files, passes by itself.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What one peer, and all of them together, may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; further ones wait in the kernel's queue.
+    pub max_connections: u32,
+    /// From accept to the end of the TLS handshake.
+    pub handshake_timeout: Duration,
+    /// From the first byte of a request to the end of its headers, and an idle connection's life.
+    pub header_timeout: Duration,
+    /// How long requests in flight may go on after shutdown was requested.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 1024,
+            handshake_timeout: Duration::from_secs(5),
+            header_timeout: Duration::from_secs(75),
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Serves the router until shutdown is requested, then lets what is in flight end.
+pub async fn serve(
+    listener: TcpListener,
+    tls: ServingTls,
+    router: Router,
+    limits: Limits,
+    shutdown: Shutdown,
+) {
+    let places = Arc::new(Semaphore::new(limits.max_connections as usize));
+    loop {
+        let stream = tokio::select! {
+            () = shutdown.requested() => break,
+            stream = next(&listener, &places) => stream,
+        };
+        let Some((stream, place)) = stream else {
+            continue;
+        };
+        let (tls, router, shutdown) = (tls.clone(), router.clone(), shutdown.clone());
+        tokio::spawn(async move {
+            connection(stream, &tls, router, limits, shutdown).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    // Every place free again: every connection has ended.
+    let drained = places.acquire_many(limits.max_connections);
+    if tokio::time::timeout(limits.drain, drained).await.is_err() {
+        tracing::warn!(
+            seconds = limits.drain.as_secs(),
+            "drain deadline passed with connections still open"
+        );
+    }
+}
+
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, place)),
+        Err(error) => {
+            tracing::warn!(%error, "failed to accept a connection");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+/// Serves one connection. Its failures are the peer's business and are told at debug level only.
+async fn connection(
+    stream: TcpStream,
+    tls: &ServingTls,
+    router: Router,
+    limits: Limits,
+    shutdown: Shutdown,
+) {
+    // Answers are written in one go; waiting for more would only add latency.
+    let _ = stream.set_nodelay(true);
+    let handshake = TlsAcceptor::from(tls.current()).accept(stream);
+    let stream = tokio::select! {
+        // A handshake carries no request yet, so it holds no drain.
+        () = shutdown.requested() => return,
+        done = tokio::time::timeout(limits.handshake_timeout, handshake) => match done {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return tracing::debug!(%error, "the TLS handshake failed"),
+            Err(_) => return tracing::debug!("the TLS handshake timed out"),
+        },
+    };
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout);
+    let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(served);
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            ended = served.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+            () = shutdown.requested(), if !draining => {
+                draining = true;
+                served.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
