@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::{process, toolchain};
+use crate::{places, process, toolchain};
 
 /// kubectl with one kubeconfig.
 #[derive(Clone, Debug)]
@@ -74,6 +74,11 @@ impl Kubectl {
     pub fn command(&self) -> Command {
         let mut kubectl = Command::new(program());
         kubectl.arg("--kubeconfig").arg(&self.kubeconfig);
+        // In the home directory it would outlive the cluster and describe the next one wrongly.
+        kubectl
+            .arg("--cache-dir")
+            .arg(places::state().join("kubectl-cache"));
+        kubectl.env("NO_PROXY", places::no_proxy());
         kubectl
     }
 }

@@ -73,6 +73,18 @@ pub fn toolchain() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("toolchain")
 }
 
+/// `NO_PROXY` for child processes: a proxy knows neither pods nor cluster IPs.
+pub fn no_proxy() -> String {
+    let inherited = ["NO_PROXY", "no_proxy"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    let own = format!("127.0.0.1,localhost,{POD_CIDR},{SERVICE_CIDR},.svc,.hadoop.test");
+    match inherited.filter(|list| !list.is_empty()) {
+        Some(list) => format!("{list},{own}"),
+        None => own,
+    }
+}
+
 fn from_env(variable: &str, default: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| PathBuf::from(default), PathBuf::from)
 }

@@ -1,7 +1,7 @@
 //! Child processes: commands that end, and daemons that outlive this program.
 
 use std::fs::{self, File, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -94,6 +94,20 @@ pub fn alive(name: &str) -> bool {
     Daemon::new(name).pid().is_some()
 }
 
+/// Removes the daemon's log.
+pub fn remove_log(name: &str) -> Result<()> {
+    remove_file(&Daemon::new(name).log())
+}
+
+fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("failed to remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The last lines of the daemon's log, for error messages.
 pub fn last_words(name: &str) -> String {
     let log = fs::read(Daemon::new(name).log()).unwrap_or_default();
@@ -181,10 +195,7 @@ impl Daemon {
                 wait_until(&format!("the end of {}", self.name), STOP_DEADLINE, gone)?;
             }
         }
-        match fs::remove_file(self.pid_file()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
+        remove_file(&self.pid_file())
     }
 }
 

@@ -42,7 +42,7 @@ fn acts_as(kubeconfig: &Path, user: &str, groups: &[&str]) -> bool {
             .as_array()
             .is_some_and(|all| all.iter().any(|one| one == group))
     };
-    info["username"] == user && groups.iter().all(|group| has(group))
+    info["username"] == user && groups.iter().all(has)
 }
 
 fn certificate_request(key: &Path, user: &str, groups: &[&str]) -> Result<String> {

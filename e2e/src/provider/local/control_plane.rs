@@ -52,6 +52,7 @@ pub(super) fn up() -> Result<()> {
 /// Starts a daemon and waits for it. One that is alive but does not answer is started again once.
 pub(super) fn start(name: &str, command: &mut Command, ready: impl Fn() -> bool) -> Result<()> {
     let step = progress::step(format!("starting {name}"));
+    command.env("NO_PROXY", places::no_proxy());
     let started = process::spawn(name, command)?;
     if !started && ready() {
         step.done("already running");

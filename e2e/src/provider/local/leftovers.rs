@@ -16,6 +16,18 @@ const CNI_RESULTS: &str = "/var/lib/cni/results";
 /// Where shims make their sockets, whatever containerd's own directories are.
 const SHIM_SOCKETS: &str = "/run/containerd/s";
 
+/// Directories that containerd, libcni and kubelet make at fixed places. An inner one stands before its parent.
+const EMPTY: [&str; 8] = [
+    SHIM_SOCKETS,
+    "/run/containerd/runc",
+    "/run/containerd",
+    CNI_RESULTS,
+    "/var/lib/cni",
+    "/run/netns",
+    "/var/lib/kubelet/device-plugins",
+    "/var/lib/kubelet",
+];
+
 /// Ends all processes of pods, their shims included.
 pub(super) fn end_pods() -> Result<()> {
     wait_until(
@@ -44,19 +56,34 @@ pub(super) fn remove() -> Result<()> {
     Ok(())
 }
 
-/// Removes state and sockets; the cache stays.
+/// Removes state and sockets of the cluster. What others keep beside them stays.
 pub(super) fn remove_directories() -> Result<()> {
-    for directory in [places::run(), places::state()] {
+    let state = [
+        "etcd",
+        "pki",
+        "config",
+        "containerd",
+        "kubelet",
+        "kubeconfigs",
+        "buildah-pause",
+        "kubectl-cache",
+    ];
+    let state = state.iter().map(|name| places::state().join(name));
+    for directory in state.chain([places::run(), places::logs().join("pods")]) {
         let mounted = mounts_under(&directory);
-        ensure!(
-            mounted.is_empty(),
-            "{} is still mounted",
-            mounted[0].display()
-        );
+        ensure!(mounted.is_empty(), "{mounted:?} are still mounted");
         if directory.exists() {
             fs::remove_dir_all(&directory)
                 .with_context(|| format!("failed to remove {}", directory.display()))?;
         }
+    }
+    for empty in EMPTY
+        .iter()
+        .map(PathBuf::from)
+        .chain([places::logs(), places::pids()])
+    {
+        // What somebody else uses is not empty, and stays.
+        let _ = fs::remove_dir(empty);
     }
     Ok(())
 }
@@ -129,28 +156,31 @@ fn remove_chains(family: &str) -> Result<()> {
         &mut Command::new(format!("ip{family}tables-restore")),
         &kept,
     )?;
-    for table in ["mangle", "nat", "filter"] {
-        // With nftables behind it, this drops built-in chains that are empty, and so the empty table's traces.
-        let _ = run(Command::new(format!("ip{family}tables")).args(["-w", "-t", table, "-X"]));
-    }
     Ok(())
 }
 
 /// The pods' network namespaces are found through what libcni remembers of our network.
 fn remove_network_namespaces() -> Result<()> {
-    for result in fs::read_dir(CNI_RESULTS).into_iter().flatten().flatten() {
-        if !result
-            .file_name()
-            .to_string_lossy()
-            .starts_with("kube2hadoop-e2e-")
-        {
+    let results: Vec<_> = fs::read_dir(CNI_RESULTS)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    for result in &results {
+        let name = result.file_name().unwrap_or_default().to_string_lossy();
+        let Some(sandbox) = name
+            .strip_prefix("kube2hadoop-e2e-")
+            .and_then(|rest| rest.strip_suffix("-eth0"))
+        else {
             continue;
-        }
-        let text = fs::read_to_string(result.path())?;
-        if let Some(namespace) = network_namespace(&text) {
+        };
+        if let Some(namespace) = network_namespace(&fs::read_to_string(result)?) {
+            // containerd has deleted it already unless it was killed.
             let _ = run(Command::new("ip").args(["netns", "delete", namespace]));
         }
-        fs::remove_file(result.path())?;
+        fs::remove_file(result)?;
+        let _ = fs::remove_file(Path::new(CNI_RESULTS).join(format!("cni-loopback-{sandbox}-lo")));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ mod node;
 mod pause;
 mod pki;
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -86,9 +86,21 @@ impl Local {
     }
 }
 
+/// Waits for another run's `up` or `down` to end, and keeps the next one waiting.
+fn alone() -> Result<File> {
+    let file = File::create(lock())?;
+    file.lock().context("failed to lock the state directory")?;
+    Ok(file)
+}
+
+fn lock() -> PathBuf {
+    places::state().join("lock")
+}
+
 impl Provider for Local {
     fn up(&self) -> Result<()> {
         self.prepare()?;
+        let _alone = alone()?;
         network::up()?;
         pki::ensure()?;
         control_plane::up()?;
@@ -99,14 +111,23 @@ impl Provider for Local {
     }
 
     fn down(&self) -> Result<()> {
+        fs::create_dir_all(places::state())?;
+        let alone = alone()?;
         let step = progress::step("removing the cluster");
         for daemon in DAEMONS.iter().rev() {
             process::stop(daemon)?;
+        }
+        for daemon in DAEMONS {
+            process::remove_log(daemon)?;
         }
         leftovers::end_pods()?;
         leftovers::remove()?;
         network::down()?;
         leftovers::remove_directories()?;
+        drop(alone);
+        fs::remove_file(lock())?;
+        // Hadoop's state may still lie there.
+        let _ = fs::remove_dir(places::state());
         step.done("the cache stays");
         Ok(())
     }

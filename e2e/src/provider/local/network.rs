@@ -63,6 +63,7 @@ pub(super) fn down() -> Result<()> {
     for setting in SETTINGS {
         if let Ok(old) = fs::read_to_string(saved(setting)) {
             fs::write(proc_file(setting), old)?;
+            fs::remove_file(saved(setting))?;
         }
     }
     let hosts = fs::read_to_string(HOSTS)?;

@@ -113,12 +113,15 @@ stream_server_address = "127.0.0.1"
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "/usr/lib/cni"
 conf_dir = {cni:?}
-[plugins."io.containerd.grpc.v1.cri".containerd]
-discard_unpacked_layers = false
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+Root = {runc:?}
 "#,
         socket = socket(),
         pause = pause::NAME,
         cni = config("cni"),
+        runc = places::run().join("runc"),
     )
 }
 

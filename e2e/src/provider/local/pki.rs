@@ -1,6 +1,7 @@
 //! The cluster's CA, the API server's certificate and the daemons' kubeconfigs, by openssl.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,7 +14,7 @@ use crate::{places, progress};
 
 /// The node's name; it resolves nowhere and need not.
 pub(super) const NODE: &str = "k2h-node";
-const DAYS: &str = "365";
+const DAYS: &str = "3650";
 
 /// Who gets a kubeconfig, and the subject that RBAC or the node authorizer knows them by.
 const CLIENTS: [(&str, &str); 6] = [
@@ -41,6 +42,9 @@ pub(super) fn ensure() -> Result<()> {
     }
     let step = progress::step("certificates");
     fs::create_dir_all(file(""))?;
+    for private in [file(""), places::kubeconfigs()] {
+        fs::set_permissions(private, fs::Permissions::from_mode(0o700))?;
+    }
     authority()?;
     run(openssl(&[
         "genpkey",
