@@ -22,8 +22,9 @@ pub const TOKENS_PATH: &str = "/v1/tokens";
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
 /// The longest request body, in bytes, that a fetcher reads.
 pub const MAX_REQUEST_BYTES: usize = 16 * 1024;
-/// The longest answer, in bytes, that a client reads. What it holds must fit the pod's 10 MiB volume.
-pub const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
+/// The longest answer, in bytes, that a client reads: body, decoded files and the memory volume all
+/// count against the init container's memory limit of 16 MiB.
+pub const MAX_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
 /// How many configuration files an answer may hold.
 pub const MAX_CONF_FILES: usize = 32;
 

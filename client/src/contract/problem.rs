@@ -98,6 +98,10 @@ problem_types! {
     Unauthenticated = "unauthenticated", 401, final, "The service account token is not accepted";
     /// The token is not that of the pod it names: uid, node or phase do not fit.
     PodMismatch = "pod-mismatch", 403, final, "The pod is not the one the token was made for";
+    /// The API server does not show the pod, or its node, yet: moments after it was made.
+    PodNotVisible = "pod-not-visible", 503, retry, "The pod is not known yet";
+    /// The pod's own annotation leaves the service out, or cannot be read.
+    ServiceNotGranted = "service-not-granted", 403, final, "The pod's services annotation does not allow it";
     /// Windows and mirror pods.
     UnsupportedPod = "unsupported-pod", 403, final, "Pods of this kind get no token";
     /// The pod was not stamped by the webhook.
@@ -120,6 +124,10 @@ problem_types! {
     HadoopUnavailable = "hadoop-unavailable", 503, retry, "Hadoop is not available";
     /// The API server cannot be asked.
     KubernetesUnavailable = "kubernetes-unavailable", 503, retry, "The Kubernetes API is not available";
+    /// The body is longer than a fetcher reads.
+    BodyTooLarge = "body-too-large", 413, final, "The body is too large";
+    /// The path is there, for another method.
+    MethodNotAllowed = "method-not-allowed", 405, final, "The method is not allowed";
     /// Too many requests at once.
     Overloaded = "overloaded", 429, retry, "Too many requests";
     /// The fetcher is shutting down; another replica will answer.

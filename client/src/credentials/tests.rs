@@ -77,7 +77,7 @@ proptest! {
     fn a_cut_file_is_refused(credentials in credentials(), cut in any::<prop::sample::Index>()) {
         let bytes = credentials.to_bytes();
         let cut = cut.index(bytes.len());
-        prop_assert!(Credentials::parse(&bytes.expose()[..cut]).is_err());
+        prop_assert!(Credentials::parse(bytes.expose().get(..cut).unwrap()).is_err());
     }
 
     #[test]
@@ -134,4 +134,111 @@ fn files_of_other_versions_and_files_with_more_behind_are_refused() {
         Credentials::parse(b"HDTS\x00\x00\x00\x00"),
         Err(CredentialsError::TrailingBytes(1))
     );
+}
+
+/// Bytes that Hadoop 3.4.1 wrote: see `Fixture.java` beside them.
+mod written_by_hadoop {
+    use super::*;
+
+    const CREDENTIALS: &[u8] = include_bytes!("../../tests/hadoop-3.4.1/credentials");
+    const IDENTIFIER: &[u8] = include_bytes!("../../tests/hadoop-3.4.1/identifier");
+    const NUMBERS: &[u8] = include_bytes!("../../tests/hadoop-3.4.1/numbers");
+    const HDFS: &str = include_str!("../../tests/hadoop-3.4.1/hdfs.url-string");
+    const KMS: &str = include_str!("../../tests/hadoop-3.4.1/kms.url-string");
+
+    fn counting(length: usize) -> SecretBytes {
+        (0..length).map(|i| i as u8).collect::<Vec<_>>().into()
+    }
+
+    fn identifier() -> Identifier {
+        Identifier {
+            owner: "alice".to_owned(),
+            renewer: "kube2hadoop".to_owned(),
+            real_user: "kube2hadoop/host@EXAMPLE.COM".to_owned(),
+            issue_date: 1_769_860_800_123,
+            max_date: 1_770_465_600_123,
+            sequence_number: 1_234_567,
+            master_key_id: -300,
+        }
+    }
+
+    fn hdfs() -> Token {
+        let identifier = identifier().to_bytes().into();
+        Token::new(
+            identifier,
+            counting(20),
+            "HDFS_DELEGATION_TOKEN",
+            "ha-hdfs:ns1",
+        )
+        .unwrap()
+    }
+
+    fn kms() -> Token {
+        let service = "kms://https@käse:9600/kms";
+        Token::new(counting(200), counting(300), "kms-dt", service).unwrap()
+    }
+
+    fn credentials() -> Credentials {
+        Credentials {
+            tokens: [("ha-hdfs:ns1", hdfs()), ("kms-1", kms())]
+                .map(|(alias, token)| (alias.to_owned(), token))
+                .into(),
+            secrets: [("key".to_owned(), counting(130))].into(),
+        }
+    }
+
+    #[test]
+    fn the_file_is_byte_for_byte_the_same() {
+        assert_eq!(Credentials::parse(CREDENTIALS), Ok(credentials()));
+        assert_eq!(credentials().to_bytes().expose(), CREDENTIALS);
+    }
+
+    #[test]
+    fn identifiers_are_the_same() {
+        assert_eq!(Identifier::parse(IDENTIFIER), Ok(identifier()));
+        assert_eq!(identifier().to_bytes(), IDENTIFIER);
+        assert_eq!(hdfs().parse_identifier(), Ok(identifier()));
+    }
+
+    #[test]
+    fn url_strings_are_the_same() {
+        for (text, token) in [(HDFS, hdfs()), (KMS, kms())] {
+            assert_eq!(Token::from_url_string(text).as_ref(), Ok(&token));
+            assert_eq!(token.to_url_string().expose(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_the_same() {
+        let numbers = [
+            0,
+            1,
+            127,
+            128,
+            255,
+            256,
+            65_535,
+            65_536,
+            -1,
+            -112,
+            -113,
+            -128,
+            -129,
+            -256,
+            -257,
+            1_769_860_800_123,
+            i32::MAX.into(),
+            i32::MIN.into(),
+            i64::MAX,
+            i64::MIN,
+        ];
+        let mut reader = Reader::new(NUMBERS);
+        let mut writer = Writer::with_capacity(NUMBERS.len());
+        for number in numbers {
+            assert_eq!(reader.vlong(), Ok(number));
+            writer.vlong(number);
+        }
+        assert_eq!(reader.finish(), Ok(()));
+        assert_eq!(writer.finish().expose(), NUMBERS);
+    }
 }
