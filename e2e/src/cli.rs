@@ -7,7 +7,7 @@ use anyhow::{Error, Result};
 use clap::{Args, Parser, Subcommand};
 
 use crate::kubectl::Kubectl;
-use crate::provider;
+use crate::provider::{self, users};
 
 /// A real cluster and a real secure Hadoop on this machine.
 #[derive(Parser)]
@@ -23,6 +23,16 @@ enum Verb {
     Up(Where),
     /// Removes all that `up` made; only the cache stays.
     Down(Where),
+    /// Prints the path of a kubeconfig that acts as a user; the cluster signs its certificate.
+    Kubeconfig {
+        /// The user's name: alice@example.com.
+        user: String,
+        /// A group of the user; may be given again.
+        #[arg(long = "group")]
+        groups: Vec<String>,
+        #[command(flatten)]
+        at: Where,
+    },
     /// kubectl as the cluster's admin, or as KUBECONFIG says.
     Kubectl {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -59,8 +69,19 @@ fn run(command: Verb) -> Result<()> {
     match command {
         Verb::Up(at) => provider::choose(at.provider, at.no_install)?.up(),
         Verb::Down(at) => provider::choose(at.provider, at.no_install)?.down(),
+        Verb::Kubeconfig { user, groups, at } => kubeconfig(at, &user, &groups),
         Verb::Kubectl { args } => kubectl(&args),
     }
+}
+
+fn kubeconfig(at: Where, user: &str, groups: &[String]) -> Result<()> {
+    let admin = Kubectl::new(provider::choose(at.provider, at.no_install)?.kubeconfig()?);
+    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+    println!(
+        "{}",
+        users::user_kubeconfig(&admin, user, &groups)?.display()
+    );
+    Ok(())
 }
 
 /// Becomes kubectl, so that `exec -it` and Ctrl-C work.

@@ -1,4 +1,4 @@
-//! The bridge between pods and this machine, its kernel settings, and the names of the Hadoop daemons.
+//! The bridge between pods and this machine, and the kernel settings it needs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::places::{ADDRESS, BRIDGE, HADOOP_HOSTS, SERVICE_CIDR};
+use crate::places::{ADDRESS, BRIDGE, SERVICE_CIDR};
 use crate::process::run;
 use crate::{places, progress};
 
-const HOSTS: &str = "/etc/hosts";
-const BEGIN: &str = "# begin kube2hadoop-e2e";
-const END: &str = "# end kube2hadoop-e2e";
 /// Kernel settings without which packets stop at the bridge; `down` puts the old values back.
 const SETTINGS: [&str; 2] = ["net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables"];
 
@@ -46,13 +43,11 @@ pub(super) fn up() -> Result<()> {
         switch_on(setting)?;
     }
     accept_forwarding()?;
-    let hosts = fs::read_to_string(HOSTS)?;
-    fs::write(HOSTS, format!("{}{}", without_block(&hosts), block()))?;
     step.done("");
     Ok(())
 }
 
-/// Removes the bridge, with it the route, and puts kernel settings and /etc/hosts back.
+/// Removes the bridge, with it the route, and puts the kernel settings back.
 pub(super) fn down() -> Result<()> {
     if Path::new("/sys/class/net").join(BRIDGE).exists() {
         ip(&["link", "delete", BRIDGE])?;
@@ -65,11 +60,6 @@ pub(super) fn down() -> Result<()> {
             fs::write(proc_file(setting), old)?;
             fs::remove_file(saved(setting))?;
         }
-    }
-    let hosts = fs::read_to_string(HOSTS)?;
-    let without = without_block(&hosts);
-    if without != hosts {
-        fs::write(HOSTS, without)?;
     }
     Ok(())
 }
@@ -134,33 +124,6 @@ fn saved(setting: &str) -> PathBuf {
     places::state().join(format!("was-{}", setting.replace('/', ".")))
 }
 
-fn block() -> String {
-    format!("{BEGIN}\n{ADDRESS} {}\n{END}\n", HADOOP_HOSTS.join(" "))
-}
-
-fn without_block(hosts: &str) -> String {
-    let mut inside = false;
-    let kept = hosts.lines().filter(|line| {
-        inside |= *line == BEGIN;
-        let keep = !inside;
-        inside &= *line != END;
-        keep
-    });
-    kept.map(|line| format!("{line}\n")).collect()
-}
-
 fn ip(args: &[&str]) -> Result<String> {
     run(Command::new("ip").args(args))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_our_block_goes() {
-        let own = "127.0.0.1 localhost\n10.0.0.1 nn1.hadoop.test\n";
-        assert_eq!(without_block(&format!("{own}{}", block())), own);
-        assert_eq!(without_block(&format!("{}{own}", block())), own);
-    }
 }
