@@ -1,0 +1,170 @@
+//! Bearer token → pod → verified stamp → a [`Grant`].
+//!
+//! The decision is pure ([`bound_pod`], [`grant`]); [`kubernetes`] gets the facts.
+
+use std::collections::BTreeSet;
+
+use futures::future::BoxFuture;
+use kube2hadoop_stamp::{DenyList, HadoopUser, JobId, PodFacts, VerifyingKeys};
+
+pub mod kubernetes;
+mod refusal;
+mod view;
+
+pub use refusal::Refusal;
+pub use view::{BoundPod, PodView, bound_pod};
+
+use crate::bearer::BearerToken;
+use crate::service::ServiceName;
+
+/// Which pod asked, for events and audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodRef {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+}
+
+/// What a pod may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub user: HadoopUser,
+    /// The Kubernetes user name behind it.
+    pub submitter: String,
+    /// What shares one token.
+    pub job: JobId,
+    /// The services of the pod's annotation; none: all that are configured.
+    pub services: Option<BTreeSet<ServiceName>>,
+    pub pod: PodRef,
+}
+
+/// A refusal, with the pod it concerns where that is proven.
+#[derive(Debug)]
+pub struct Denied {
+    pub refusal: Refusal,
+    pub pod: Option<PodRef>,
+}
+
+/// Proves who asks. A trait, so that the service is tested and measured without an API server.
+pub trait Attestor: Send + Sync + 'static {
+    fn attest<'a>(&'a self, token: &'a BearerToken) -> BoxFuture<'a, Result<Grant, Denied>>;
+}
+
+/// What the operator decided about attestation.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    pub issuer: String,
+    pub window_seconds: u64,
+    pub excluded_namespaces: BTreeSet<String>,
+    pub deny: DenyList,
+}
+
+/// Decides what the pod that a token proves may have; `pod` is what the API server knows of it.
+///
+/// # Errors
+/// The first condition that does not hold.
+pub fn grant(
+    bound: &BoundPod,
+    pod: Option<&PodView>,
+    keys: &VerifyingKeys,
+    terms: &Terms,
+) -> Result<Grant, Refusal> {
+    check_namespace(&bound.namespace, terms)?;
+    let pod = pod.ok_or_else(|| Refusal::PodNotFound {
+        pod: bound.display_name(),
+    })?;
+    check_identity(bound, pod)?;
+    check_kind_and_phase(pod)?;
+    let stamp = pod.stamp.as_deref().ok_or_else(|| Refusal::NoStamp {
+        pod: bound.display_name(),
+    })?;
+    let claims = keys
+        .verify_pod(stamp, &terms.issuer)
+        .map_err(Refusal::from_stamp)?;
+    claims
+        .check_pod(&facts(pod), terms.window_seconds)
+        .map_err(Refusal::from_stamp)?;
+    if terms.deny.contains(&claims.sub) {
+        return Err(Refusal::UserDenied {
+            user: claims.sub.to_string(),
+        });
+    }
+    Ok(Grant {
+        job: claims.job_id(&pod.uid),
+        user: claims.sub,
+        submitter: claims.submitter,
+        services: pod.services.as_deref().map(parse_services).transpose()?,
+        pod: bound.pod_ref(),
+    })
+}
+
+/// Pods of these namespaces never get a token, so their tokens need not even be looked into.
+///
+/// # Errors
+/// [`Refusal::NamespaceExcluded`].
+pub fn check_namespace(namespace: &str, terms: &Terms) -> Result<(), Refusal> {
+    if terms.excluded_namespaces.contains(namespace) {
+        return Err(Refusal::NamespaceExcluded {
+            namespace: namespace.into(),
+        });
+    }
+    Ok(())
+}
+
+/// The token and the pod must be about the same pod: a name alone may be taken again.
+fn check_identity(bound: &BoundPod, pod: &PodView) -> Result<(), Refusal> {
+    let name = || bound.display_name();
+    if pod.uid != bound.uid {
+        return Err(Refusal::PodReplaced { pod: name() });
+    }
+    match pod.node.as_deref() {
+        // The kubelet mounts tokens after binding: a pod without a node is an old view of it.
+        None => return Err(Refusal::PodNotBound { pod: name() }),
+        Some(node) if node != bound.node => return Err(Refusal::NodeMismatch { pod: name() }),
+        Some(_) => {}
+    }
+    if pod.service_account != bound.service_account {
+        return Err(Refusal::ServiceAccountMismatch { pod: name() });
+    }
+    Ok(())
+}
+
+fn check_kind_and_phase(pod: &PodView) -> Result<(), Refusal> {
+    let name = || format!("{}/{}", pod.namespace, pod.name);
+    if pod.mirror {
+        return Err(Refusal::MirrorPod { pod: name() });
+    }
+    if pod.windows {
+        return Err(Refusal::WindowsPod { pod: name() });
+    }
+    let live = matches!(pod.phase.as_str(), "Pending" | "Running");
+    if !live || (pod.deleting && pod.nothing_runs) {
+        return Err(Refusal::PodEnded {
+            pod: name(),
+            phase: pod.phase.clone(),
+        });
+    }
+    Ok(())
+}
+
+fn facts(pod: &PodView) -> PodFacts<'_> {
+    PodFacts {
+        namespace: &pod.namespace,
+        service_account: &pod.service_account,
+        name: &pod.name,
+        generate_name: pod.generate_name.as_deref(),
+        created_at: pod.created_at,
+    }
+}
+
+fn parse_services(annotation: &str) -> Result<BTreeSet<ServiceName>, Refusal> {
+    annotation
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(|name| name.parse().map_err(Refusal::ServicesAnnotation))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Asks the API server for the facts: a TokenReview, and the pod.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use tokio::time::timeout;
+
+use super::{
+    Attestor, BoundPod, Denied, Grant, PodView, Refusal, Terms, bound_pod, check_namespace, grant,
+};
+use crate::bearer::BearerToken;
+use crate::stamp_keys::StampKeys;
+
+/// One question to the API server; the client's own patience is longer than a retry's pause.
+const ASK_LIMIT: Duration = Duration::from_secs(5);
+
+/// The [`Attestor`] of a real cluster.
+pub struct KubeAttestor {
+    client: Client,
+    audience: String,
+    terms: Terms,
+    keys: Arc<StampKeys>,
+}
+
+impl KubeAttestor {
+    #[must_use]
+    pub fn new(client: Client, audience: String, terms: Terms, keys: Arc<StampKeys>) -> Self {
+        Self {
+            client,
+            audience,
+            terms,
+            keys,
+        }
+    }
+
+    async fn decide(&self, token: &BearerToken) -> Result<Grant, Denied> {
+        let unproven = |refusal| Denied { refusal, pod: None };
+        let status = self.review(token).await.map_err(unproven)?;
+        let bound = bound_pod(status, &self.audience).map_err(unproven)?;
+        let decided = self.decide_for(&bound).await;
+        decided.map_err(|refusal| Denied {
+            refusal,
+            pod: Some(bound.pod_ref()),
+        })
+    }
+
+    async fn decide_for(&self, bound: &BoundPod) -> Result<Grant, Refusal> {
+        check_namespace(&bound.namespace, &self.terms)?;
+        let keys = self.keys.current().ok_or(Refusal::StampKeysMissing)?;
+        let pod = self.pod(bound).await?;
+        grant(bound, pod.as_ref(), &keys, &self.terms)
+    }
+
+    async fn review(&self, token: &BearerToken) -> Result<TokenReviewStatus, Refusal> {
+        let review = TokenReview {
+            spec: TokenReviewSpec {
+                audiences: Some(vec![self.audience.clone()]),
+                token: Some(token.expose().to_owned()),
+            },
+            ..TokenReview::default()
+        };
+        let api: Api<TokenReview> = Api::all(self.client.clone());
+        let answer = ask(api.create(&PostParams::default(), &review)).await?;
+        Ok(answer.status.unwrap_or_default())
+    }
+
+    /// Read from the API server each time: a cache would lag behind the pod's own start.
+    async fn pod(&self, bound: &BoundPod) -> Result<Option<PodView>, Refusal> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &bound.namespace);
+        Ok(ask(api.get_opt(&bound.name)).await?.map(PodView::from))
+    }
+}
+
+impl Attestor for KubeAttestor {
+    fn attest<'a>(&'a self, token: &'a BearerToken) -> BoxFuture<'a, Result<Grant, Denied>> {
+        self.decide(token).boxed()
+    }
+}
+
+async fn ask<T>(question: impl Future<Output = kube::Result<T>>) -> Result<T, Refusal> {
+    match timeout(ASK_LIMIT, question).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403) => {
+            Err(Refusal::ApiForbidden {
+                reason: status.message.clone(),
+            })
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the API server gave no answer");
+            Err(Refusal::ApiUnavailable {
+                reason: brief(&error),
+            })
+        }
+        Err(_) => Err(Refusal::ApiUnavailable {
+            reason: format!("no answer within {} s", ASK_LIMIT.as_secs()),
+        }),
+    }
+}
+
+/// What a user may read of it; the whole error is in our log.
+fn brief(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("it answered {} {}", status.code, status.reason),
+        _ => "no connection".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The command line, and what each way of ending says to the shell.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use kube2hadoop_runtime::config as file;
+use kube2hadoop_runtime::logging::{self, LogFormat};
+use kube2hadoop_stamp::HadoopUser;
+use prometheus_client::registry::Registry;
+
+use crate::config::Config;
+use crate::issue::configured::Configured;
+use crate::metrics::Metrics;
+use crate::{chain, doctor, serve};
+
+/// EX_USAGE of sysexits.h: the configuration has to change before a restart can help.
+const BAD_CONFIG: u8 = 64;
+
+/// Proves which pod asks, and hands out Hadoop delegation tokens of its user.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Cli {
+    /// The configuration file.
+    #[arg(long, global = true, default_value = "/etc/kube2hadoop/fetcher.yaml")]
+    config: PathBuf,
+    /// Only check the configuration: exit 0 if it is good, 64 if not.
+    #[arg(long)]
+    check: bool,
+    /// How log lines are written (standard error; audit lines go to standard output).
+    #[arg(long, global = true, value_enum, default_value = "json")]
+    log_format: Format,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Json,
+    Text,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check keytab, KDC, NameNodes, KMS and guards, and say what to change.
+    Doctor {
+        /// Issue a token of this Hadoop user at each service, and cancel it.
+        #[arg(long)]
+        user: Option<HadoopUser>,
+        /// A JSON list instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub async fn run(self) -> ExitCode {
+        logging::init(match self.log_format {
+            Format::Json => LogFormat::Json,
+            Format::Text => LogFormat::Text,
+        });
+        let config = match load(&self.config) {
+            Ok(config) => config,
+            Err(problem) => {
+                tracing::error!(%problem, "the configuration cannot be used");
+                return BAD_CONFIG.into();
+            }
+        };
+        match self.command {
+            Some(Command::Doctor { user, json }) => doctor::run(&config, user.as_ref(), json).await,
+            None if self.check => check(&config),
+            None => serve_until_asked_to_stop(config).await,
+        }
+    }
+}
+
+fn load(path: &std::path::Path) -> Result<Config, String> {
+    let config: Config = file::load(path).map_err(|error| chain::text(&error))?;
+    config
+        .validate()
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(config)
+}
+
+fn check(config: &Config) -> ExitCode {
+    match Configured::new(config, Metrics::new(&mut Registry::default())) {
+        Ok(_) => {
+            tracing::info!("the configuration is good");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            tracing::error!(
+                problem = chain::text(&error),
+                "the configuration cannot be used"
+            );
+            BAD_CONFIG.into()
+        }
+    }
+}
+
+async fn serve_until_asked_to_stop(config: Config) -> ExitCode {
+    match serve::run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = chain::text(&error), "stopped");
+            if error.is_config() {
+                BAD_CONFIG.into()
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The fetcher's configuration file, validated before any port is bound.
+//!
+//! ```yaml
+//! listen: 0.0.0.0:8443
+//! admin: 0.0.0.0:9990
+//! namespace: kube2hadoop
+//! issuer: kube2hadoop
+//! audience: kube2hadoop
+//! tls: {secret: kube2hadoop-fetcher-tls}         # or {certFile: …, keyFile: …}
+//! stampKeys: {configMap: kube2hadoop-stamp-keys} # or {file: …}
+//! stampWindowSeconds: 30
+//! excludedNamespaces: [kube-system]
+//! deny: [hdfs, yarn]
+//! policy: {requireTokenGuard: true}
+//! guards:
+//!   identityIsImmutable: kube2hadoop-identity-is-immutable
+//!   tokenGuard: kube2hadoop-token-guard
+//! hadoop: {confDir: /etc/hadoop/conf, principal: kube2hadoop@EXAMPLE.COM, renewer: kube2hadoop}
+//! limits: {requestSeconds: 30, running: 256, waiting: 4096, connections: 4096, drainSeconds: 25}
+//! ledger: {minLifeFraction: 0.5, capacity: 50000, failureSeconds: 5, namespace: kube2hadoop-ledger}
+//! events: true
+//! ```
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use kube2hadoop_stamp::{DenyList, HadoopUser};
+use serde::Deserialize;
+use thiserror::Error;
+
+mod hadoop;
+mod limits;
+mod sources;
+
+pub use hadoop::{HadoopSource, Kms};
+pub use limits::{LedgerLimits, Limits};
+pub use sources::{StampKeysSource, TlsSource};
+
+/// Everything the fetcher is told by its operator.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    /// Where pods ask for tokens (TLS).
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// Where /livez, /readyz and /metrics are answered (plain HTTP).
+    #[serde(default = "default_admin")]
+    pub admin: SocketAddr,
+    /// The namespace that holds our Secrets and ConfigMaps.
+    #[serde(default = "default_name")]
+    pub namespace: String,
+    /// `iss` of the stamps that are believed: the cluster's name.
+    #[serde(default = "default_name")]
+    pub issuer: String,
+    /// Audience that a pod's token must carry.
+    #[serde(default = "default_name")]
+    pub audience: String,
+    /// The serving certificate.
+    #[serde(default)]
+    pub tls: TlsSource,
+    /// Public keys that verify stamps.
+    #[serde(default)]
+    pub stamp_keys: StampKeysSource,
+    /// How far a pod's creationTimestamp may be from its stamp's `iat`.
+    #[serde(default = "default_window")]
+    pub stamp_window_seconds: u64,
+    /// Namespaces whose pods never get a token; our own is always among them.
+    #[serde(default = "default_excluded")]
+    pub excluded_namespaces: Vec<String>,
+    /// Hadoop users nobody may be; the built-in list if left out.
+    #[serde(default)]
+    pub deny: Option<Vec<HadoopUser>>,
+    #[serde(default)]
+    pub policy: Policy,
+    #[serde(default)]
+    pub guards: GuardNames,
+    pub hadoop: HadoopSource,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub ledger: LedgerLimits,
+    /// Whether a Kubernetes Event on the pod tells its owner what happened.
+    #[serde(default = "yes")]
+    pub events: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Policy {
+    /// Refuse every request while the guards are not in force.
+    pub require_token_guard: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            require_token_guard: true,
+        }
+    }
+}
+
+/// Names of the ValidatingAdmissionPolicies that attestation rests on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct GuardNames {
+    pub identity_is_immutable: String,
+    pub token_guard: String,
+}
+
+impl Default for GuardNames {
+    fn default() -> Self {
+        Self {
+            identity_is_immutable: "kube2hadoop-identity-is-immutable".into(),
+            token_guard: "kube2hadoop-token-guard".into(),
+        }
+    }
+}
+
+/// What a syntactically right file may still get wrong.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum InvalidConfig {
+    #[error("{field} is empty: give it a value, or leave the line out for the default")]
+    Empty { field: &'static str },
+    #[error("tls: give either secret, or certFile and keyFile")]
+    Tls,
+    #[error("stampKeys: give either configMap or file")]
+    StampKeys,
+    #[error("{field} is 0: give at least 1")]
+    Zero { field: &'static str },
+    #[error("ledger.minLifeFraction is not between 0 and 1: give for example 0.5")]
+    Fraction,
+    #[error(
+        "hadoop.principal {0:?} is not name@REALM or name/host@REALM: give the principal that `klist -k` shows for the keytab"
+    )]
+    Principal(String),
+    #[error(
+        "stampWindowSeconds is {0}: more than 300 would let a copied stamp be used again; lower it"
+    )]
+    Window(u64),
+    #[error(
+        "ledger.namespace is also `namespace`: the ledger's rights would reach the CA and the signing keys there; give it a namespace of its own"
+    )]
+    LedgerNamespace,
+}
+
+impl Config {
+    /// Finds what cannot work, before anything is started.
+    ///
+    /// # Errors
+    /// The first setting that has to change.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        let texts = [
+            ("namespace", &self.namespace),
+            ("issuer", &self.issuer),
+            ("audience", &self.audience),
+            (
+                "guards.identityIsImmutable",
+                &self.guards.identity_is_immutable,
+            ),
+            ("guards.tokenGuard", &self.guards.token_guard),
+        ];
+        if let Some((field, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
+            return Err(InvalidConfig::Empty { field });
+        }
+        self.validate_numbers()?;
+        if self.hadoop.short_name().is_none() {
+            return Err(InvalidConfig::Principal(self.hadoop.principal.clone()));
+        }
+        if self.ledger.namespace.as_ref() == Some(&self.namespace) {
+            return Err(InvalidConfig::LedgerNamespace);
+        }
+        Ok(())
+    }
+
+    fn validate_numbers(&self) -> Result<(), InvalidConfig> {
+        let counts = [
+            ("hadoop.timeoutSeconds", self.hadoop.timeout_seconds),
+            ("limits.requestSeconds", self.limits.request_seconds),
+            ("limits.running", self.limits.running as u64),
+            ("limits.connections", self.limits.connections.into()),
+            ("ledger.capacity", self.ledger.capacity as u64),
+            ("stampWindowSeconds", self.stamp_window_seconds),
+        ];
+        if let Some((field, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return Err(InvalidConfig::Zero { field });
+        }
+        if !(0.0..1.0).contains(&self.ledger.min_life_fraction) {
+            return Err(InvalidConfig::Fraction);
+        }
+        if self.stamp_window_seconds > 300 {
+            return Err(InvalidConfig::Window(self.stamp_window_seconds));
+        }
+        Ok(())
+    }
+
+    /// The users nobody may be, as configured or built in.
+    #[must_use]
+    pub fn deny_list(&self) -> DenyList {
+        self.deny
+            .as_ref()
+            .map_or_else(DenyList::default, |users| users.clone().into())
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8443))
+}
+
+fn default_admin() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9990))
+}
+
+fn default_name() -> String {
+    "kube2hadoop".into()
+}
+
+fn default_window() -> u64 {
+    30
+}
+
+fn default_excluded() -> Vec<String> {
+    vec!["kube-system".into()]
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests;

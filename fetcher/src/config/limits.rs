@@ -1,0 +1,57 @@
+//! How much one replica takes on, and how much it keeps.
+
+use serde::Deserialize;
+
+/// What one replica takes on at a time.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Limits {
+    /// One request, from its head to its answer.
+    pub request_seconds: u64,
+    /// Requests worked on at the same time.
+    pub running: usize,
+    /// Requests that wait for their turn; more are answered 429.
+    pub waiting: usize,
+    /// Open connections.
+    pub connections: u32,
+    /// How long requests in flight may take to end after SIGTERM.
+    pub drain_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // A thousand tasks of one job start at once, and all wait for the same issue.
+        Self {
+            request_seconds: 30,
+            running: 1024,
+            waiting: 4096,
+            connections: 8192,
+            drain_seconds: 25,
+        }
+    }
+}
+
+/// What the ledger keeps.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LedgerLimits {
+    /// A held token is handed out while at least this part of its life is left.
+    pub min_life_fraction: f64,
+    /// Tokens held in memory.
+    pub capacity: usize,
+    /// How long a retryable failure answers who asks next, to spare Hadoop.
+    pub failure_seconds: u64,
+    /// Namespace of the Secrets through which replicas share; none: each replica has its own tokens.
+    pub namespace: Option<String>,
+}
+
+impl Default for LedgerLimits {
+    fn default() -> Self {
+        Self {
+            min_life_fraction: 0.5,
+            capacity: 50_000,
+            failure_seconds: 2,
+            namespace: None,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+use super::*;
+
+const LEAST: &str = "hadoop: {principal: kube2hadoop@EXAMPLE.COM}\n";
+
+fn parse(text: &str) -> Result<Config, String> {
+    serde_yaml_ng::from_str(text).map_err(|error| error.to_string())
+}
+
+#[test]
+fn defaults_fill_what_is_left_out() {
+    let config = parse(LEAST).unwrap();
+    assert_eq!(config.validate(), Ok(()));
+    assert_eq!(config.listen.port(), 8443);
+    assert_eq!(config.audience, "kube2hadoop");
+    assert_eq!(
+        config.tls,
+        TlsSource::Secret("kube2hadoop-fetcher-tls".into())
+    );
+    assert_eq!(config.hadoop.renewer(), "kube2hadoop");
+    assert!(config.policy.require_token_guard);
+    assert!(config.deny_list().contains(&"hdfs".parse().unwrap()));
+}
+
+#[test]
+fn sources_are_one_or_the_other() {
+    let config = parse(&format!(
+        "{LEAST}tls: {{certFile: /a, keyFile: /b}}\nstampKeys: {{file: /k}}"
+    ))
+    .unwrap();
+    assert_eq!(
+        config.tls,
+        TlsSource::Files {
+            cert: "/a".into(),
+            key: "/b".into()
+        }
+    );
+    assert_eq!(config.stamp_keys, StampKeysSource::File("/k".into()));
+    for bad in [
+        "tls: {certFile: /a}",
+        "tls: {}",
+        "tls: {secret: s, keyFile: /b}",
+        "stampKeys: {}",
+    ] {
+        assert!(
+            parse(&format!("{LEAST}{bad}"))
+                .unwrap_err()
+                .contains("give either"),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn unknown_keys_are_refused() {
+    for bad in [
+        "lisen: 0.0.0.0:1",
+        "policy: {requireTokenGard: false}",
+        "ledger: {size: 3}",
+    ] {
+        assert!(
+            parse(&format!("{LEAST}{bad}"))
+                .unwrap_err()
+                .contains("unknown field"),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_work_is_named() {
+    let cases = [
+        ("audience: ''", InvalidConfig::Empty { field: "audience" }),
+        (
+            "guards: {tokenGuard: ' '}",
+            InvalidConfig::Empty {
+                field: "guards.tokenGuard",
+            },
+        ),
+        (
+            "limits: {running: 0}",
+            InvalidConfig::Zero {
+                field: "limits.running",
+            },
+        ),
+        (
+            "stampWindowSeconds: 0",
+            InvalidConfig::Zero {
+                field: "stampWindowSeconds",
+            },
+        ),
+        ("stampWindowSeconds: 3600", InvalidConfig::Window(3600)),
+        ("ledger: {minLifeFraction: 1.0}", InvalidConfig::Fraction),
+        (
+            "ledger: {namespace: kube2hadoop}",
+            InvalidConfig::LedgerNamespace,
+        ),
+    ];
+    for (line, expected) in cases {
+        assert_eq!(
+            parse(&format!("{LEAST}{line}")).unwrap().validate(),
+            Err(expected),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_principal_has_a_realm() {
+    for bad in ["kube2hadoop", "@R", "a@", "a@b@c", "/h@R"] {
+        let config = parse(&format!("hadoop: {{principal: '{bad}'}}")).unwrap();
+        assert_eq!(
+            config.validate(),
+            Err(InvalidConfig::Principal(bad.into())),
+            "{bad}"
+        );
+    }
+    let config = parse("hadoop: {principal: k2h/host@R}").unwrap();
+    assert_eq!(config.hadoop.short_name(), Some("k2h"));
+}
+
+#[test]
+fn denied_users_are_checked_names() {
+    assert!(parse(&format!("{LEAST}deny: ['a b']")).is_err());
+    let config = parse(&format!("{LEAST}deny: [etl]")).unwrap();
+    assert!(config.deny_list().contains(&"etl".parse().unwrap()));
+}

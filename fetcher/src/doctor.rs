@@ -1,0 +1,222 @@
+//! `doctor`: checks what the service rests on, and says of each what to change.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use kube::Client;
+use kube2hadoop_runtime::guards;
+use kube2hadoop_stamp::HadoopUser;
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+
+use crate::chain;
+use crate::config::Config;
+use crate::hadoop::{HadoopServices, TokenService};
+use crate::issue::configured::{Configured, settings};
+use crate::metrics::Metrics;
+use crate::stamp_keys::{self, StampKeys};
+use crate::{serve, serving_cert};
+
+mod kerberos;
+
+/// One thing looked at.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at, for example `namenodes of ns1`.
+    pub check: String,
+    pub ok: bool,
+    /// What was found; where it is not good, what to change.
+    pub detail: String,
+}
+
+impl Finding {
+    fn good(check: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            check: check.into(),
+            ok: true,
+            detail: detail.into(),
+        }
+    }
+
+    fn bad(check: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            check: check.into(),
+            ok: false,
+            detail: detail.into(),
+        }
+    }
+
+    fn of<E: std::error::Error>(check: impl Into<String>, outcome: Result<String, E>) -> Self {
+        match outcome {
+            Ok(detail) => Self::good(check, detail),
+            Err(error) => Self::bad(check, chain::text(&error)),
+        }
+    }
+}
+
+/// Looks at everything and prints it; success only if all of it is good.
+pub async fn run(config: &Config, user: Option<&HadoopUser>, json: bool) -> ExitCode {
+    let mut findings = vec![Finding::good(
+        "configuration",
+        "it can be read and holds together",
+    )];
+    findings.extend(hadoop(config, user).await);
+    findings.extend(cluster(config).await);
+    let good = findings.iter().all(|finding| finding.ok);
+    let written = print(&findings, json, &mut std::io::stdout());
+    if good && written.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn print(findings: &[Finding], json: bool, out: &mut impl Write) -> std::io::Result<()> {
+    if json {
+        serde_json::to_writer_pretty(&mut *out, findings)?;
+        return writeln!(out);
+    }
+    for Finding { check, ok, detail } in findings {
+        writeln!(
+            out,
+            "{:4}  {check}: {detail}",
+            if *ok { "ok" } else { "FAIL" }
+        )?;
+    }
+    Ok(())
+}
+
+async fn hadoop(config: &Config, user: Option<&HadoopUser>) -> Vec<Finding> {
+    const CONF: &str = "hadoop configuration";
+    let mut findings = vec![];
+    // The names are checked as the service checks them; the services themselves are used below.
+    let checked = Configured::new(config, Metrics::new(&mut Registry::default()));
+    if let Err(error) = checked {
+        findings.push(Finding::bad(CONF, chain::text(&error)));
+        return findings;
+    }
+    match HadoopServices::from_conf(&settings(config)) {
+        Err(error) => findings.push(Finding::bad(CONF, chain::text(&error))),
+        Ok(services) => {
+            let names: Vec<_> = services
+                .all()
+                .iter()
+                .map(|service| service.name())
+                .collect();
+            findings.push(Finding::good(
+                CONF,
+                format!("services: {}", names.join(", ")),
+            ));
+            findings.extend(kerberos::check(config, &services).await);
+            for service in services.all() {
+                findings.push(try_out(&**service, user).await);
+            }
+        }
+    }
+    findings
+}
+
+/// Only an issue proves proxy user rights; the token is cancelled at once.
+async fn try_out(service: &dyn TokenService, user: Option<&HadoopUser>) -> Finding {
+    let check = format!("tokens of {}", service.name());
+    let Some(user) = user else {
+        return Finding::good(
+            check,
+            "not tried: give --user NAME to issue a token and cancel it",
+        );
+    };
+    let issued = match service.issue(user).await {
+        Ok(issued) => issued,
+        Err(error) => return Finding::bad(check, chain::text(&error)),
+    };
+    for token in issued.distinct() {
+        if let Err(error) = service.cancel(token).await {
+            return Finding::bad(
+                check,
+                format!("issued, but not cancelled: {}", chain::text(&error)),
+            );
+        }
+    }
+    Finding::good(check, format!("one was issued for {user} and cancelled"))
+}
+
+async fn cluster(config: &Config) -> Vec<Finding> {
+    const API: &str = "api server";
+    let client = match Client::try_default().await {
+        Ok(client) => client,
+        Err(error) => {
+            let detail = format!("{}: run in the pod, or set KUBECONFIG", chain::text(&error));
+            return vec![Finding::bad(API, detail)];
+        }
+    };
+    let mut findings = vec![Finding::of(
+        API,
+        client
+            .apiserver_version()
+            .await
+            .map(|version| format!("version {}", version.git_version)),
+    )];
+    let missing = guards::check(&client, &serve::wanted_guards(config)).await;
+    findings.extend(
+        missing
+            .iter()
+            .map(|problem| Finding::bad("guards", problem.to_string())),
+    );
+    if missing.is_empty() {
+        findings.push(Finding::good(
+            "guards",
+            "the admission policies are bound and deny",
+        ));
+    }
+    findings.push(Finding::of("stamp keys", stamp_keys(config, &client).await));
+    findings.push(Finding::of(
+        "serving certificate",
+        certificate(config, &client).await,
+    ));
+    findings
+}
+
+async fn stamp_keys(
+    config: &Config,
+    client: &Client,
+) -> Result<String, stamp_keys::StampKeysError> {
+    let source = stamp_keys::Source::new(&config.stamp_keys, client, &config.namespace);
+    StampKeys::default().replace(&source.read().await?)?;
+    Ok("they can be read".into())
+}
+
+async fn certificate(config: &Config, client: &Client) -> Result<String, serving_cert::CertError> {
+    let source = serving_cert::Source::new(&config.tls, client, &config.namespace);
+    source.read().await?.check()?;
+    Ok("certificate and key fit together".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(json: bool) -> String {
+        let findings = [
+            Finding::good("guards", "in force"),
+            Finding::bad("keytab", "it is empty: mount it"),
+        ];
+        let mut out = vec![];
+        print(&findings, json, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn lines_say_what_to_change() {
+        assert_eq!(
+            printed(false),
+            "ok    guards: in force\nFAIL  keytab: it is empty: mount it\n"
+        );
+    }
+
+    #[test]
+    fn json_holds_the_same() {
+        let read: serde_json::Value = serde_json::from_str(&printed(true)).unwrap();
+        assert_eq!(read[1]["ok"], false);
+        assert_eq!(read[1]["check"], "keytab");
+    }
+}

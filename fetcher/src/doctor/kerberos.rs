@@ -1,0 +1,55 @@
+//! The keytab, and the KDC behind it.
+
+use super::Finding;
+use crate::config::Config;
+use crate::hadoop::HadoopServices;
+use crate::hadoop::keytab::{Keytab, KeytabError};
+use crate::hadoop::spnego::{Principal, Spnego};
+
+/// Looks into the keytab, and gets a ticket for every NameNode's web server with it.
+pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Finding> {
+    let named = std::env::var("KRB5_CLIENT_KTNAME").ok();
+    let mut findings = vec![Finding::of("keytab", keytab(config, named.as_deref()))];
+    let Ok(principal) = config.hadoop.principal.parse::<Principal>() else {
+        return findings;
+    };
+    let spnego = Spnego::new(principal);
+    for namenode in services
+        .cluster()
+        .services
+        .iter()
+        .flat_map(|service| &service.namenodes)
+    {
+        let ticket = spnego.probe(&namenode.host).await;
+        let check = format!("ticket for HTTP/{}", namenode.host);
+        findings.push(Finding::of(
+            check,
+            ticket.map(|()| "the KDC gives one".into()),
+        ));
+    }
+    findings
+}
+
+fn keytab(config: &Config, named: Option<&str>) -> Result<String, KeytabError> {
+    let (path, keytab) = Keytab::from_env_value(named)?;
+    let principal = &config.hadoop.principal;
+    let version = keytab.key_version(&path, principal)?;
+    Ok(format!(
+        "{} has key version {version} of {principal}",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain;
+
+    #[test]
+    fn a_missing_keytab_says_what_to_change() {
+        let config: Config = serde_yaml_ng::from_str("hadoop: {principal: a@R}").unwrap();
+        let finding = Finding::of("keytab", keytab(&config, Some("/does/not/exist")));
+        assert!(!finding.ok);
+        assert!(chain::text(&keytab(&config, None).unwrap_err()).contains("KRB5_CLIENT_KTNAME"));
+    }
+}

@@ -1,0 +1,230 @@
+//! POST /v1/tokens.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use futures::future::try_join_all;
+use kube2hadoop_client::contract::{TokenRequest, TokenResponse};
+use kube2hadoop_client::credentials::Credentials;
+
+use super::problem::Answer;
+use super::request_id::RequestId;
+use super::{MAX_REQUEST_BYTES, Service};
+use crate::attest::{Grant, PodRef};
+use crate::bearer::BearerToken;
+use crate::clock::timestamp;
+use crate::events::{Notice, reason};
+use crate::issue::Issued;
+use crate::ledger::Key;
+use crate::metrics::Outcome;
+use crate::service::ServiceName;
+
+/// A refusal, with what was known of the asker by then.
+struct Refused {
+    answer: Answer,
+    pod: Option<Box<PodRef>>,
+    grant: Option<Box<Grant>>,
+}
+
+impl From<Answer> for Refused {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            pod: None,
+            grant: None,
+        }
+    }
+}
+
+pub(super) async fn handle(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let id = RequestId::of(&request);
+    let limit = service.request_limit;
+    let served = tokio::time::timeout(limit, serve(&service, &id, request)).await;
+    match served.unwrap_or_else(|_| Err(Answer::timeout(limit).into())) {
+        Ok(response) => response,
+        Err(refused) => refuse(&service, &id, refused),
+    }
+}
+
+async fn serve(service: &Service, id: &RequestId, request: Request) -> Result<Response, Refused> {
+    let _turn = service.turns.take().await.ok_or_else(Answer::overloaded)?;
+    if let Some(problem) = service.guarded.problem() {
+        return Err(Answer::guard_missing(&problem).into());
+    }
+    let (head, body) = request.into_parts();
+    let token = BearerToken::from_headers(&head.headers).map_err(Answer::from)?;
+    let asked = read_body(&head.headers, body).await?;
+    let grant = service
+        .attestor
+        .attest(&token)
+        .await
+        .map_err(|denied| Refused {
+            answer: (&denied.refusal).into(),
+            pod: denied.pod.map(Box::new),
+            grant: None,
+        })?;
+    match hand_out(service, id, &grant, asked).await {
+        Ok(response) => Ok(response),
+        Err(answer) => Err(Refused {
+            answer,
+            pod: Some(Box::new(grant.pod.clone())),
+            grant: Some(Box::new(grant)),
+        }),
+    }
+}
+
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Option<Vec<ServiceName>>, Answer> {
+    let declared = headers
+        .get(axum::http::header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    if declared
+        .and_then(|text| text.parse::<usize>().ok())
+        .is_some_and(|length| length > MAX_REQUEST_BYTES)
+    {
+        return Err(Answer::too_large(MAX_REQUEST_BYTES));
+    }
+    let bytes = to_bytes(body, MAX_REQUEST_BYTES)
+        .await
+        .map_err(|_| Answer::too_large(MAX_REQUEST_BYTES))?;
+    let request: TokenRequest = serde_json::from_slice(&bytes).map_err(|error| {
+        Answer::invalid_request(format!("the body is not {{\"services\": […]}}: {error}"))
+    })?;
+    let parse = |names: Vec<String>| names.iter().map(|name| name.parse()).collect();
+    request
+        .services
+        .map(parse)
+        .transpose()
+        .map_err(|error: crate::service::InvalidServiceName| {
+            Answer::invalid_request(error.to_string())
+        })
+}
+
+async fn hand_out(
+    service: &Service,
+    id: &RequestId,
+    grant: &Grant,
+    asked: Option<Vec<ServiceName>>,
+) -> Result<Response, Answer> {
+    let chosen = choose(service.issuer.services(), grant.services.as_ref(), asked)?;
+    let issues = chosen.iter().map(|name| {
+        let key = Key {
+            job: grant.job.clone(),
+            user: grant.user.clone(),
+            service: name.clone(),
+        };
+        async move { service.ledger.tokens(&key).await }
+    });
+    let held = try_join_all(issues)
+        .await
+        .map_err(|failure| Answer::from(&failure))?;
+    service
+        .metrics
+        .ledger_keys
+        .set(i64::try_from(service.ledger.len()).unwrap_or(i64::MAX));
+    let response = respond(service, grant, &held)?;
+    for (name, issued) in chosen.iter().zip(&held) {
+        service
+            .audit
+            .issued(id.as_str(), grant, name, issued.sequence_number);
+    }
+    announce(service, grant, &chosen);
+    Ok(response)
+}
+
+/// What is asked for, else what the pod's annotation names, else all; never more than either allows.
+fn choose(
+    configured: &[ServiceName],
+    annotated: Option<&BTreeSet<ServiceName>>,
+    asked: Option<Vec<ServiceName>>,
+) -> Result<BTreeSet<ServiceName>, Answer> {
+    let chosen: BTreeSet<_> = match (asked, annotated) {
+        (Some(asked), _) => asked.into_iter().collect(),
+        (None, Some(annotated)) => annotated.clone(),
+        (None, None) => configured.iter().cloned().collect(),
+    };
+    if chosen.is_empty() {
+        return Err(Answer::invalid_request(
+            "no service is asked for; name at least one, or leave services out",
+        ));
+    }
+    if let Some(unknown) = chosen.iter().find(|name| !configured.contains(name)) {
+        let known: Vec<_> = configured.iter().map(ServiceName::as_str).collect();
+        return Err(Answer::unknown_service(unknown.as_str(), &known.join(", ")));
+    }
+    let outside = |name: &&ServiceName| annotated.is_some_and(|allowed| !allowed.contains(*name));
+    if let Some(name) = chosen.iter().find(outside) {
+        return Err(Answer::service_not_granted(name.as_str()));
+    }
+    Ok(chosen)
+}
+
+fn respond(service: &Service, grant: &Grant, held: &[Arc<Issued>]) -> Result<Response, Answer> {
+    let mut credentials = Credentials::new();
+    for (alias, token) in held.iter().flat_map(|issued| &issued.tokens) {
+        credentials
+            .add(alias.clone(), token.clone())
+            .map_err(|error| Answer::internal(error.to_string()))?;
+    }
+    // A cluster without a KMS issues nothing there, and nothing of it expires.
+    let lives = || held.iter().filter(|issued| !issued.tokens.is_empty());
+    let expires = lives()
+        .map(|issued| issued.expires_at)
+        .min()
+        .unwrap_or_default();
+    let refresh = lives()
+        .map(|issued| service.ledger.refresh_at(issued))
+        .min()
+        .unwrap_or_default();
+    let body = TokenResponse {
+        credentials: credentials.to_bytes(),
+        conf: service.conf.clone(),
+        user: grant.user.to_string(),
+        expires_at: timestamp(expires),
+        refresh_at: timestamp(refresh),
+    };
+    let json = serde_json::to_vec(&body).map_err(|error| Answer::internal(error.to_string()))?;
+    let mut response = Response::new(Body::from(json));
+    response
+        .extensions_mut()
+        .insert(Outcome { outcome: "issued" });
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+fn announce(service: &Service, grant: &Grant, chosen: &BTreeSet<ServiceName>) {
+    let names: Vec<_> = chosen.iter().map(ServiceName::as_str).collect();
+    service.events.record(Notice {
+        pod: grant.pod.clone(),
+        warning: false,
+        reason: "TokenIssued".into(),
+        message: format!(
+            "Hadoop tokens of user {} for {}",
+            grant.user,
+            names.join(", ")
+        ),
+    });
+}
+
+fn refuse(service: &Service, id: &RequestId, refused: Refused) -> Response {
+    let Refused { answer, pod, grant } = refused;
+    tracing::info!(request = id.as_str(), reason = answer.reason, detail = %answer.detail, "refused");
+    service
+        .audit
+        .refused(id.as_str(), pod.as_deref(), grant.as_deref(), answer.reason);
+    if let Some(pod) = pod {
+        service.events.record(Notice {
+            pod: *pod,
+            warning: true,
+            reason: reason(answer.reason),
+            message: answer.detail.clone(),
+        });
+    }
+    answer.into_response(id)
+}

@@ -1,0 +1,68 @@
+//! What the token service asks of Hadoop, whatever the Hadoop service is.
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use kube2hadoop_client::contract::{FileContent, FileName, ProblemType};
+use kube2hadoop_stamp::HadoopUser;
+use thiserror::Error;
+
+pub mod configured;
+
+use crate::hadoop::HadoopError;
+pub use crate::hadoop::Issued;
+use crate::service::ServiceName;
+
+/// Gets tokens. A trait, so that the service is tested and measured without Hadoop.
+pub trait Issuer: Send + Sync + 'static {
+    /// The configured services, in a stable order.
+    fn services(&self) -> &[ServiceName];
+
+    /// The Hadoop configuration for pods.
+    fn client_conf(&self) -> &BTreeMap<FileName, FileContent>;
+
+    /// Gets new tokens of `user` at `service`.
+    fn issue<'a>(
+        &'a self,
+        user: &'a HadoopUser,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<Issued, IssueFailure>>;
+}
+
+/// Why there are no tokens; shared by all who waited for them.
+#[derive(Debug, Error, Clone)]
+pub enum IssueFailure {
+    #[error(transparent)]
+    Hadoop(#[from] HadoopError),
+    #[error("service {0} is not configured")]
+    NoSuchService(ServiceName),
+    #[error("the issue was broken off; try again")]
+    BrokenOff,
+    #[error("another replica is still at it; try again")]
+    ElsewhereBusy,
+}
+
+impl IssueFailure {
+    /// Stable name: the reason in audit, Events and metrics; finer than the problem's type.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Hadoop(error) => error.reason(),
+            Self::NoSuchService(_) => "unknown-service",
+            Self::BrokenOff => "issue-broken-off",
+            Self::ElsewhereBusy => "issue-elsewhere",
+        }
+    }
+
+    /// What the wire says.
+    #[must_use]
+    pub fn problem_type(&self) -> ProblemType {
+        match self {
+            Self::Hadoop(HadoopError::UserDenied(_)) => ProblemType::UserDenied,
+            Self::Hadoop(error) if error.retryable() => ProblemType::HadoopUnavailable,
+            Self::Hadoop(_) => ProblemType::HadoopRefused,
+            Self::NoSuchService(_) => ProblemType::UnknownService,
+            Self::BrokenOff | Self::ElsewhereBusy => ProblemType::HadoopUnavailable,
+        }
+    }
+}

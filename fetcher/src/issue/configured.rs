@@ -1,0 +1,133 @@
+//! The [`Issuer`] of the operator's Hadoop configuration.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kube2hadoop_client::contract::{FileContent, FileName, FileNameError};
+use kube2hadoop_stamp::HadoopUser;
+use thiserror::Error;
+
+use super::{IssueFailure, Issued, Issuer};
+use crate::chain;
+use crate::config::{Config, Kms};
+use crate::hadoop::{self, HadoopServices, Settings};
+use crate::metrics::{Metrics, Outcome, ServiceLabel};
+use crate::service::{InvalidServiceName, ServiceName};
+
+/// What in the Hadoop configuration has to change.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Hadoop(#[from] hadoop::SetupError),
+    #[error("a name service of hdfs-site.xml cannot be offered to pods: rename it")]
+    Name(#[from] InvalidServiceName),
+    #[error("a file of the Hadoop configuration cannot be sent to pods")]
+    FileName(#[from] FileNameError),
+    #[error(
+        "the Hadoop configuration names no service that issues tokens: set fs.defaultFS or dfs.nameservices"
+    )]
+    Nothing,
+}
+
+/// Every service that the configuration names.
+pub struct Configured {
+    services: HadoopServices,
+    names: Vec<ServiceName>,
+    client_conf: BTreeMap<FileName, FileContent>,
+    metrics: Metrics,
+}
+
+impl Configured {
+    /// Reads the Hadoop configuration; contacts nobody.
+    ///
+    /// # Errors
+    /// What has to change, with file and line where there is one.
+    pub fn new(config: &Config, metrics: Metrics) -> Result<Self, SetupError> {
+        let services = HadoopServices::from_conf(&settings(config))?;
+        let names: Vec<_> = services
+            .all()
+            .iter()
+            .map(|service| service.name().parse())
+            .collect::<Result<_, _>>()?;
+        if names.is_empty() {
+            return Err(SetupError::Nothing);
+        }
+        let files = services.client_conf().iter();
+        let client_conf = files
+            .map(|(name, content)| {
+                Ok((
+                    FileName::try_from(name.as_str())?,
+                    FileContent(content.clone()),
+                ))
+            })
+            .collect::<Result<_, FileNameError>>()?;
+        Ok(Self {
+            services,
+            names,
+            client_conf,
+            metrics,
+        })
+    }
+
+    async fn call(&self, user: &HadoopUser, name: &ServiceName) -> Result<Issued, IssueFailure> {
+        let service = self
+            .services
+            .get(name.as_str())
+            .ok_or_else(|| IssueFailure::NoSuchService(name.clone()))?;
+        let issued = service.issue(user).await;
+        let outcome = issued
+            .as_ref()
+            .map_or_else(|error| error.reason(), |_| "issued");
+        self.metrics
+            .hadoop_issues
+            .get_or_create(&Outcome { outcome })
+            .inc();
+        let degraded = issued.as_ref().err().is_some_and(|error| error.retryable());
+        let label = ServiceLabel {
+            service: name.to_string(),
+        };
+        self.metrics
+            .hadoop_degraded
+            .get_or_create(&label)
+            .set(degraded.into());
+        if let Err(error) = &issued {
+            tracing::warn!(service = %name, user = %user, error = chain::text(error), "no token issued");
+        }
+        Ok(issued?)
+    }
+}
+
+impl Issuer for Configured {
+    fn services(&self) -> &[ServiceName] {
+        &self.names
+    }
+
+    fn client_conf(&self) -> &BTreeMap<FileName, FileContent> {
+        &self.client_conf
+    }
+
+    fn issue<'a>(
+        &'a self,
+        user: &'a HadoopUser,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<Issued, IssueFailure>> {
+        self.call(user, service).boxed()
+    }
+}
+
+/// The Hadoop part of the configuration, as the Hadoop side takes it.
+#[must_use]
+pub fn settings(config: &Config) -> Settings {
+    let source = &config.hadoop;
+    Settings {
+        conf_dir: source.conf_dir.clone(),
+        principal: source.principal.clone(),
+        renewer: source.renewer().to_owned(),
+        ca_file: source.ca_file.clone(),
+        kms: source.kms == Kms::Auto,
+        timeout: Duration::from_secs(source.timeout_seconds),
+        deny: config.deny_list(),
+    }
+}

@@ -1,0 +1,233 @@
+//! Which job holds which tokens: one issue per (job, user, service), however many ask.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use kube2hadoop_stamp::{HadoopUser, JobId};
+
+pub mod record;
+pub mod secrets;
+mod share;
+pub mod store;
+
+pub use share::Sharing;
+
+use crate::clock::Clock;
+use crate::issue::{IssueFailure, Issued, Issuer};
+use crate::service::ServiceName;
+
+/// What shares one token.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub job: JobId,
+    pub user: HadoopUser,
+    pub service: ServiceName,
+}
+
+/// The ledger's rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// A token is handed out while at least this part of its life is left.
+    pub min_life_fraction: f64,
+    pub capacity: usize,
+    pub failure_millis: u64,
+}
+
+impl Rules {
+    /// Whether a token may still be handed out at `now` (milliseconds).
+    #[must_use]
+    pub fn usable(&self, issued: &Issued, now: u64) -> bool {
+        now < self.refresh_at(issued)
+    }
+
+    /// From when on a newer token is to be had, in milliseconds since 1970.
+    #[must_use]
+    pub fn refresh_at(&self, issued: &Issued) -> u64 {
+        let life = issued.expires_at.saturating_sub(issued.issued_at);
+        // Milliseconds of a life fit an f64 exactly, and a fraction of them is no larger.
+        let kept = (life as f64 * self.min_life_fraction) as u64;
+        issued.expires_at.saturating_sub(kept)
+    }
+}
+
+type Outcome = Result<Arc<Issued>, IssueFailure>;
+type Pending = Shared<BoxFuture<'static, Outcome>>;
+
+enum Slot {
+    Held(Arc<Issued>),
+    Pending(Pending),
+    Failed { failure: IssueFailure, until: u64 },
+}
+
+/// The tokens of one replica, shared with the others through its [`Sharing`].
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    slots: Mutex<HashMap<Key, Slot>>,
+    issuer: Arc<dyn Issuer>,
+    sharing: Sharing,
+    rules: Rules,
+    clock: Clock,
+}
+
+impl Ledger {
+    #[must_use]
+    pub fn new(issuer: Arc<dyn Issuer>, sharing: Sharing, rules: Rules, clock: Clock) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                slots: Mutex::default(),
+                issuer,
+                sharing,
+                rules,
+                clock,
+            }),
+        }
+    }
+
+    /// The tokens of a key: held ones, or new ones from the one issue that all who ask now share.
+    ///
+    /// # Errors
+    /// What the issue failed with; the same for all who waited.
+    pub async fn tokens(&self, key: &Key) -> Outcome {
+        let pending = match self.inner.look(key) {
+            Found::Answer(outcome) => return outcome,
+            Found::Wait(pending) => pending,
+        };
+        pending.await
+    }
+
+    /// From when on the holder should ask again.
+    #[must_use]
+    pub fn refresh_at(&self, issued: &Issued) -> u64 {
+        self.inner.rules.refresh_at(issued)
+    }
+
+    /// How many keys hold tokens, are being issued for, or have just failed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.lock().len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+enum Found {
+    Answer(Outcome),
+    Wait(Pending),
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look(self: &Arc<Self>, key: &Key) -> Found {
+        let now = self.clock.now_millis();
+        let mut slots = self.lock();
+        match slots.get(key) {
+            Some(Slot::Held(issued)) if self.rules.usable(issued, now) => {
+                return Found::Answer(Ok(Arc::clone(issued)));
+            }
+            Some(Slot::Failed { failure, until }) if now < *until => {
+                return Found::Answer(Err(failure.clone()));
+            }
+            Some(Slot::Pending(pending)) => return Found::Wait(pending.clone()),
+            _ => {}
+        }
+        make_room(&mut slots, self.rules.capacity, now);
+        let pending = self.start(key.clone());
+        slots.insert(key.clone(), Slot::Pending(pending.clone()));
+        Found::Wait(pending)
+    }
+
+    /// The issue runs on its own: who asked first may hang up without failing the others.
+    fn start(self: &Arc<Self>, key: Key) -> Pending {
+        let inner = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let forget = ForgetPending {
+                inner: &inner,
+                key: &key,
+            };
+            let outcome = inner
+                .sharing
+                .obtain(&key, &*inner.issuer, &inner.rules, &inner.clock)
+                .await;
+            inner.settle(&key, &outcome);
+            drop(forget);
+            outcome
+        });
+        task.map(|joined| joined.unwrap_or_else(|_| Err(IssueFailure::BrokenOff)))
+            .boxed()
+            .shared()
+    }
+
+    fn settle(&self, key: &Key, outcome: &Outcome) {
+        let slot = match outcome {
+            Ok(issued) => Slot::Held(Arc::clone(issued)),
+            Err(failure) => Slot::Failed {
+                failure: failure.clone(),
+                until: self
+                    .clock
+                    .now_millis()
+                    .saturating_add(self.rules.failure_millis),
+            },
+        };
+        self.lock().insert(key.clone(), slot);
+    }
+}
+
+/// An issue that panics must not leave its key waiting for ever.
+struct ForgetPending<'a> {
+    inner: &'a Inner,
+    key: &'a Key,
+}
+
+impl Drop for ForgetPending<'_> {
+    fn drop(&mut self) {
+        if let Entry::Occupied(slot) = self.inner.lock().entry(self.key.clone())
+            && matches!(slot.get(), Slot::Pending(_))
+        {
+            slot.remove();
+        }
+    }
+}
+
+/// Drops what is of no use any more; then, if need be, what ends soonest. Issues under way stay.
+fn make_room(slots: &mut HashMap<Key, Slot>, capacity: usize, now: u64) {
+    if slots.len() < capacity {
+        return;
+    }
+    slots.retain(|_, slot| ends(slot).is_none_or(|end| now < end));
+    // A sixteenth at a time, so that a full ledger does not sort itself for every request.
+    let surplus = (slots.len() + 1).saturating_sub(capacity - capacity / 16);
+    if slots.len() < capacity {
+        return;
+    }
+    let mut ending: Vec<(u64, Key)> = slots
+        .iter()
+        .filter_map(|(key, slot)| Some((ends(slot)?, key.clone())))
+        .collect();
+    ending.sort_unstable_by_key(|(end, _)| *end);
+    for (_, key) in ending.iter().take(surplus) {
+        slots.remove(key);
+    }
+}
+
+fn ends(slot: &Slot) -> Option<u64> {
+    match slot {
+        Slot::Held(issued) => Some(issued.expires_at),
+        Slot::Failed { until, .. } => Some(*until),
+        Slot::Pending(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use http::{Method, Request, Response};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use serde_json::{Value, json};
+use tower_test::mock::{self, Handle};
+
+use super::super::tests::{issued, key};
+use super::*;
+
+const NOW: u64 = 1_700_000_000_000;
+const PATH: &str = "/api/v1/namespaces/ledger/secrets";
+
+fn store() -> (Secrets, Handle<Request<Body>, Response<Body>>) {
+    let (service, server) = mock::pair();
+    (
+        Secrets::new(Client::new(service, "default"), "ledger"),
+        server,
+    )
+}
+
+fn failure(code: u16, reason: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+        "message": reason, "reason": reason, "code": code,
+    })
+}
+
+async fn answer(
+    server: &mut Handle<Request<Body>, Response<Body>>,
+    status: u16,
+    body: Option<Value>,
+) -> (Method, String, Value) {
+    let next = tokio::time::timeout(Duration::from_secs(1), server.next_request());
+    let (request, respond) = next.await.unwrap().unwrap();
+    let (head, sent) = request.into_parts();
+    let sent: Value =
+        serde_json::from_slice(&sent.collect().await.unwrap().to_bytes()).unwrap_or_default();
+    // Without a body of its own the server stores what it is sent, as the real one does.
+    let mut stored = body.unwrap_or_else(|| sent.clone());
+    if status < 300 {
+        stored["metadata"]["resourceVersion"] = json!("42");
+    }
+    let response = Response::builder()
+        .status(status)
+        .body(Body::from(stored.to_string().into_bytes()));
+    respond.send_response(response.unwrap());
+    (head.method, head.uri.path().to_owned(), sent)
+}
+
+#[test]
+fn a_record_survives_its_secret() {
+    let job = key("team/Job.batch/a", "alice");
+    let record = Record::Held(Arc::new(issued(NOW, 7)));
+    let Versioned {
+        record: Record::Held(read),
+        version,
+    } = read(secret(&job, &record, Some("9".into())))
+    else {
+        panic!("it was held");
+    };
+    assert_eq!(version, "9");
+    let written = issued(NOW, 7);
+    assert_eq!(read.tokens, written.tokens);
+    assert_eq!(
+        (
+            read.issued_at,
+            read.expires_at,
+            read.max_date,
+            read.sequence_number
+        ),
+        (
+            written.issued_at,
+            written.expires_at,
+            written.max_date,
+            written.sequence_number
+        )
+    );
+    let claimed = super::read(secret(&job, &Record::Claimed { since: NOW }, None));
+    assert!(matches!(claimed.record, Record::Claimed { since: NOW }));
+}
+
+#[test]
+fn what_cannot_be_read_is_a_claim_of_long_ago() {
+    let job = key("team/Job.batch/a", "alice");
+    let mut broken = secret(&job, &Record::Held(Arc::new(issued(NOW, 7))), None);
+    broken
+        .data
+        .as_mut()
+        .unwrap()
+        .insert(CREDENTIALS.into(), ByteString(b"HDTS".to_vec()));
+    assert!(matches!(read(broken).record, Record::Claimed { since: 0 }));
+    let mut foreign = secret(&job, &Record::Held(Arc::new(issued(NOW, 7))), None);
+    foreign.type_ = Some("Opaque".into());
+    assert!(matches!(read(foreign).record, Record::Claimed { since: 0 }));
+}
+
+#[test]
+fn names_and_labels_are_hashes_and_annotations_are_for_people() {
+    let job = key("team/Job.batch/a", "alice");
+    let made = secret(&job, &Record::Claimed { since: NOW }, None);
+    let labels = made.metadata.labels.unwrap();
+    assert!(
+        labels
+            .values()
+            .all(|value| value.len() <= 63 && !value.contains("alice"))
+    );
+    assert_eq!(made.metadata.annotations.unwrap()[USER], "alice");
+    assert_ne!(name(&job), name(&key("team/Job.batch/a", "bob")));
+    assert_ne!(name(&job), name(&key("team/Job.batch/b", "alice")));
+}
+
+#[tokio::test]
+async fn a_claim_is_a_create() {
+    let (store, mut server) = store();
+    let job = key("team/Job.batch/a", "alice");
+    let claim = store.put(&job, Record::Claimed { since: NOW }, None);
+    let (written, (method, path, sent)) = tokio::join!(claim, answer(&mut server, 201, None));
+    assert_eq!(written.unwrap(), Written::Yes("42".into()));
+    assert_eq!((method, path.as_str()), (Method::POST, PATH));
+    assert_eq!(sent["type"], TYPE);
+}
+
+#[tokio::test]
+async fn who_comes_second_is_told_so() {
+    let (store, mut server) = store();
+    let job = key("team/Job.batch/a", "alice");
+    let claim = store.put(&job, Record::Claimed { since: NOW }, None);
+    let busy = answer(&mut server, 409, Some(failure(409, "AlreadyExists")));
+    assert_eq!(tokio::join!(claim, busy).0.unwrap(), Written::No);
+    let replace = store.put(&job, Record::Claimed { since: NOW }, Some("9".into()));
+    let gone = answer(&mut server, 404, Some(failure(404, "NotFound")));
+    let (written, (method, _, sent)) = tokio::join!(replace, gone);
+    assert_eq!(written.unwrap(), Written::No);
+    assert_eq!(method, Method::PUT);
+    assert_eq!(sent["metadata"]["resourceVersion"], "9");
+}
+
+#[tokio::test]
+async fn only_the_version_that_was_claimed_is_deleted() {
+    let (store, mut server) = store();
+    let job = key("team/Job.batch/a", "alice");
+    let gone = answer(&mut server, 409, Some(failure(409, "Conflict")));
+    let (deleted, (method, _, sent)) = tokio::join!(store.delete(&job, "9".into()), gone);
+    deleted.unwrap();
+    assert_eq!(method, Method::DELETE);
+    assert_eq!(sent["preconditions"]["resourceVersion"], "9");
+}
+
+#[tokio::test]
+async fn a_missing_namespace_is_an_error() {
+    let (store, mut server) = store();
+    let job = key("team/Job.batch/a", "alice");
+    let claim = store.put(&job, Record::Claimed { since: NOW }, None);
+    let gone = answer(&mut server, 404, Some(failure(404, "NotFound")));
+    assert!(tokio::join!(claim, gone).0.is_err());
+}

@@ -1,0 +1,109 @@
+//! Where replicas meet: a place that creates a record once, and replaces it by version.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use thiserror::Error;
+
+use super::Key;
+use super::record::{Record, Versioned};
+
+/// Why the place could not be asked; the ledger then works alone.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error(
+        "failed to reach the shared ledger: see that its namespace exists and that kube2hadoop-fetcher may use Secrets there"
+    )]
+    Api(#[source] kube::Error),
+    #[error("the shared ledger gave no answer within {seconds} s")]
+    Slow { seconds: u64 },
+}
+
+/// Whether a write found things as it expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// Done; the record's new version.
+    Yes(String),
+    /// Somebody else was first.
+    No,
+}
+
+/// Optimistic concurrency over one record a key.
+pub trait Store: Send + Sync + 'static {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>>;
+
+    /// Writes a record; with `version` only over that one, without only where there is none.
+    fn put<'a>(
+        &'a self,
+        key: &'a Key,
+        record: Record,
+        version: Option<String>,
+    ) -> BoxFuture<'a, Result<Written, StoreError>>;
+
+    /// Takes the record of that version away, if it is still there.
+    fn delete<'a>(&'a self, key: &'a Key, version: String)
+    -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// A store within the process: for tests, and for what runs without a cluster.
+#[derive(Default)]
+pub struct InMemory {
+    records: Mutex<Records>,
+}
+
+#[derive(Default)]
+struct Records {
+    writes: u64,
+    by_key: HashMap<Key, (u64, Record)>,
+}
+
+impl Store for InMemory {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
+        let state = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = state.by_key.get(key).map(|(version, record)| Versioned {
+            record: record.clone(),
+            version: version.to_string(),
+        });
+        async { Ok(found) }.boxed()
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a Key,
+        record: Record,
+        version: Option<String>,
+    ) -> BoxFuture<'a, Result<Written, StoreError>> {
+        let mut state = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = state
+            .by_key
+            .get(key)
+            .map(|(version, _)| version.to_string());
+        let written = if current == version {
+            state.writes += 1;
+            let next = state.writes;
+            state.by_key.insert(key.clone(), (next, record));
+            Written::Yes(next.to_string())
+        } else {
+            Written::No
+        };
+        async { Ok(written) }.boxed()
+    }
+
+    fn delete<'a>(
+        &'a self,
+        key: &'a Key,
+        version: String,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let mut state = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        if state
+            .by_key
+            .get(key)
+            .is_some_and(|(current, _)| current.to_string() == version)
+        {
+            state.by_key.remove(key);
+        }
+        async { Ok(()) }.boxed()
+    }
+}

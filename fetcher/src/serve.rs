@@ -1,0 +1,238 @@
+//! Puts the parts together and runs them until the process is asked to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube2hadoop_runtime::guards::Guard;
+use kube2hadoop_runtime::readiness::Readiness;
+use kube2hadoop_runtime::shutdown::Shutdown;
+use kube2hadoop_runtime::{admin, listen};
+use prometheus_client::registry::Registry;
+use thiserror::Error;
+use tokio::net::TcpListener;
+
+use crate::attest::Terms;
+use crate::attest::kubernetes::KubeAttestor;
+use crate::audit::Audit;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::events::{self, Recorder};
+use crate::guarded::{self, Guarded};
+use crate::http::{Service, Turns, router};
+use crate::issue::Issuer;
+use crate::issue::configured::{Configured, SetupError};
+use crate::ledger::secrets::Secrets;
+use crate::ledger::{Ledger, Rules, Sharing};
+use crate::metrics::Metrics;
+use crate::serving_cert;
+use crate::stamp_keys::{self, StampKeys};
+
+/// Why the service did not start, or stopped before it was asked to.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    #[error("the Hadoop configuration cannot be used")]
+    Hadoop(#[from] SetupError),
+    #[error("failed to set up the API server client: run in a pod, or set KUBECONFIG")]
+    Client(#[source] kube::Error),
+    #[error("failed to listen on {address}: choose a free address in `listen`")]
+    Listen {
+        address: std::net::SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("failed to serve the admin port")]
+    Admin(#[source] std::io::Error),
+}
+
+impl ServeError {
+    /// Whether a restart with the same configuration cannot help.
+    #[must_use]
+    pub fn is_config(&self) -> bool {
+        matches!(self, Self::Hadoop(_))
+    }
+}
+
+/// The guards that attestation rests on.
+#[must_use]
+pub fn wanted_guards(config: &Config) -> Vec<Guard> {
+    let names = [
+        &config.guards.identity_is_immutable,
+        &config.guards.token_guard,
+    ];
+    names.into_iter().map(|name| Guard::new(name)).collect()
+}
+
+/// Runs the service until SIGTERM or SIGINT, then lets requests in flight end.
+///
+/// # Errors
+/// What kept it from starting.
+pub async fn run(config: Config) -> Result<(), ServeError> {
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+    let issuer: Arc<dyn Issuer> = Arc::new(Configured::new(&config, metrics.clone())?);
+    let client = Client::try_default().await.map_err(ServeError::Client)?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| ServeError::Listen {
+            address: config.listen,
+            source,
+        })?;
+    let shutdown = Shutdown::on_signals();
+    let readiness = Readiness::new();
+    let parts = Parts {
+        config,
+        client,
+        issuer,
+        readiness,
+        metrics,
+        shutdown,
+    };
+    let admin = admin::serve(
+        parts.config.admin,
+        parts.readiness.clone(),
+        Arc::new(registry),
+        parts.shutdown.clone(),
+    );
+    tokio::select! {
+        ended = async { tokio::spawn(admin).await } => {
+            // The admin port ends only by shutdown or by failing.
+            ended.map_err(std::io::Error::other).and_then(|inner| inner.map_err(std::io::Error::other))
+                .map_err(ServeError::Admin)
+        }
+        () = parts.serve(listener) => Ok(()),
+    }
+}
+
+struct Parts {
+    config: Config,
+    client: Client,
+    issuer: Arc<dyn Issuer>,
+    readiness: Readiness,
+    metrics: Metrics,
+    shutdown: Shutdown,
+}
+
+impl Parts {
+    async fn serve(self, listener: TcpListener) {
+        let service = self.service();
+        let source =
+            serving_cert::Source::new(&self.config.tls, &self.client, &self.config.namespace);
+        let gate = self.readiness.gate("tls");
+        let first = serving_cert::first(&source, &gate, &self.metrics, &self.shutdown).await;
+        let Some((tls, pair)) = first else { return };
+        tokio::spawn(serving_cert::follow(
+            tls.clone(),
+            pair,
+            source,
+            self.metrics.clone(),
+            self.shutdown.clone(),
+        ));
+        let limits = listen::Limits {
+            max_connections: self.config.limits.connections,
+            drain: Duration::from_secs(self.config.limits.drain_seconds),
+            ..listen::Limits::default()
+        };
+        tracing::info!(listen = %self.config.listen, "serving");
+        listen::serve(
+            listener,
+            tls,
+            router(Arc::new(service)),
+            limits,
+            self.shutdown,
+        )
+        .await;
+        tracing::info!("drained");
+    }
+
+    fn service(&self) -> Service {
+        let limits = &self.config.limits;
+        Service {
+            attestor: Arc::new(self.attestor()),
+            ledger: self.ledger(),
+            guarded: self.guarded(),
+            audit: Audit::to(std::io::stdout(), Clock::system()),
+            events: self.recorder(),
+            turns: Turns::new(limits.running, limits.waiting, self.metrics.clone()),
+            conf: self.issuer.client_conf().clone(),
+            request_limit: Duration::from_secs(limits.request_seconds),
+            metrics: self.metrics.clone(),
+            issuer: Arc::clone(&self.issuer),
+        }
+    }
+
+    fn attestor(&self) -> KubeAttestor {
+        let config = &self.config;
+        let keys = Arc::new(StampKeys::default());
+        let source = stamp_keys::Source::new(&config.stamp_keys, &self.client, &config.namespace);
+        let gate = self.readiness.gate("stamp-keys");
+        tokio::spawn(stamp_keys::follow(
+            Arc::clone(&keys),
+            source,
+            gate,
+            self.shutdown.clone(),
+        ));
+        KubeAttestor::new(
+            self.client.clone(),
+            config.audience.clone(),
+            terms(config),
+            keys,
+        )
+    }
+
+    fn ledger(&self) -> Ledger {
+        let limits = &self.config.ledger;
+        let sharing = limits
+            .namespace
+            .as_deref()
+            .map_or_else(Sharing::alone, |namespace| {
+                Sharing::through(Arc::new(Secrets::new(self.client.clone(), namespace)))
+            });
+        let rules = Rules {
+            min_life_fraction: limits.min_life_fraction,
+            capacity: limits.capacity,
+            failure_millis: limits.failure_seconds.saturating_mul(1000),
+        };
+        Ledger::new(Arc::clone(&self.issuer), sharing, rules, Clock::system())
+    }
+
+    fn guarded(&self) -> Guarded {
+        let guarded = Guarded::new(self.config.policy.require_token_guard);
+        tokio::spawn(guarded::follow(
+            guarded.clone(),
+            self.client.clone(),
+            wanted_guards(&self.config),
+            self.readiness.gate("guards"),
+            self.metrics.clone(),
+            self.shutdown.clone(),
+        ));
+        guarded
+    }
+
+    fn recorder(&self) -> Recorder {
+        if !self.config.events {
+            return Recorder::silent(self.metrics.clone());
+        }
+        let (recorder, queue) = Recorder::new(self.metrics.clone());
+        tokio::spawn(events::send_all(
+            self.client.clone(),
+            queue,
+            self.metrics.clone(),
+        ));
+        recorder
+    }
+}
+
+fn terms(config: &Config) -> Terms {
+    let own = std::iter::once(&config.namespace).chain(&config.ledger.namespace);
+    Terms {
+        issuer: config.issuer.clone(),
+        window_seconds: config.stamp_window_seconds,
+        excluded_namespaces: config
+            .excluded_namespaces
+            .iter()
+            .chain(own)
+            .cloned()
+            .collect(),
+        deny: config.deny_list(),
+    }
+}

@@ -1,0 +1,201 @@
+//! The serving certificate, from a Secret or files, replaced while we run.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client};
+use kube2hadoop_runtime::readiness::Gate;
+use kube2hadoop_runtime::shutdown::Shutdown;
+use kube2hadoop_runtime::tls::{ServingTls, TlsError};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::chain;
+use crate::config::TlsSource;
+use crate::metrics::Metrics;
+
+/// Contents are compared: a watch on a mounted file sees a kubelet's swap at most once.
+const PERIOD: Duration = Duration::from_secs(5);
+const CERT: &str = "tls.crt";
+const KEY: &str = "tls.key";
+
+/// Why there is no certificate, or no newer one.
+#[derive(Debug, Error)]
+pub enum CertError {
+    #[error("Secret {0} is not there yet: the webhook writes it when it starts; see that it runs")]
+    NoSecret(String),
+    #[error("Secret {name} has no {field}: delete it, and the webhook writes it anew")]
+    NoField { name: String, field: &'static str },
+    #[error("failed to read Secret {name}: give kube2hadoop-fetcher the right to get it")]
+    Api { name: String, source: kube::Error },
+    #[error("failed to read {path}: see tls.certFile and tls.keyFile in the configuration")]
+    File {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error("the serving certificate cannot be used")]
+    Tls(#[source] TlsError),
+}
+
+/// Certificate chain and key, as PEM.
+#[derive(PartialEq, Eq)]
+pub struct Pair {
+    chain: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl Pair {
+    /// Whether it can be served.
+    ///
+    /// # Errors
+    /// A chain or key that cannot be read, or that do not fit together.
+    pub fn check(&self) -> Result<ServingTls, CertError> {
+        ServingTls::from_pem(&self.chain, &self.key).map_err(CertError::Tls)
+    }
+}
+
+/// Where the pair is read from.
+pub enum Source {
+    Secret { api: Box<Api<Secret>>, name: String },
+    Files { cert: PathBuf, key: PathBuf },
+}
+
+impl Source {
+    #[must_use]
+    pub fn new(config: &TlsSource, client: &Client, namespace: &str) -> Self {
+        match config {
+            TlsSource::Secret(name) => Self::Secret {
+                api: Box::new(Api::namespaced(client.clone(), namespace)),
+                name: name.clone(),
+            },
+            TlsSource::Files { cert, key } => Self::Files {
+                cert: cert.clone(),
+                key: key.clone(),
+            },
+        }
+    }
+
+    /// Reads the pair.
+    ///
+    /// # Errors
+    /// When a part is not there or may not be read.
+    pub async fn read(&self) -> Result<Pair, CertError> {
+        match self {
+            Self::Files { cert, key } => Ok(Pair {
+                chain: read_file(cert).await?,
+                key: Zeroizing::new(read_file(key).await?),
+            }),
+            Self::Secret { api, name } => {
+                let found = api
+                    .get_opt(name)
+                    .await
+                    .map_err(|source| CertError::Api {
+                        name: name.clone(),
+                        source,
+                    })?
+                    .ok_or_else(|| CertError::NoSecret(name.clone()))?;
+                let mut data = found.data.unwrap_or_default();
+                let mut take = |field| {
+                    let bytes = data.remove(field).map(|bytes| bytes.0);
+                    bytes.ok_or_else(|| CertError::NoField {
+                        name: name.clone(),
+                        field,
+                    })
+                };
+                Ok(Pair {
+                    chain: take(CERT)?,
+                    key: Zeroizing::new(take(KEY)?),
+                })
+            }
+        }
+    }
+}
+
+async fn read_file(path: &Path) -> Result<Vec<u8>, CertError> {
+    let named = |source| CertError::File {
+        path: path.display().to_string(),
+        source,
+    };
+    tokio::fs::read(path).await.map_err(named)
+}
+
+/// Waits for the first usable pair; none if shutdown comes before it.
+pub async fn first(
+    source: &Source,
+    gate: &Gate,
+    metrics: &Metrics,
+    shutdown: &Shutdown,
+) -> Option<(ServingTls, Pair)> {
+    let mut said = String::new();
+    loop {
+        let loaded = source.read().await.and_then(|pair| {
+            let tls = pair.check()?;
+            Ok((tls, pair))
+        });
+        match loaded {
+            Ok(both) => {
+                gate.ready();
+                metrics.certificate_loaded.set(now_seconds());
+                return Some(both);
+            }
+            Err(error) => report(&error, &mut said, Some(gate)),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PERIOD) => {}
+            () = shutdown.requested() => return None,
+        }
+    }
+}
+
+/// Replaces the pair when it changes; a bad one is logged and the old one served on.
+pub async fn follow(
+    tls: ServingTls,
+    mut current: Pair,
+    source: Source,
+    metrics: Metrics,
+    shutdown: Shutdown,
+) {
+    let mut said = String::new();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(PERIOD) => {}
+            () = shutdown.requested() => return,
+        }
+        let replaced = match source.read().await {
+            Ok(pair) if pair == current => Ok(None),
+            Ok(pair) => tls
+                .replace(&pair.chain, &pair.key)
+                .map(|()| Some(pair))
+                .map_err(CertError::Tls),
+            Err(error) => Err(error),
+        };
+        match replaced {
+            Ok(None) => said.clear(),
+            Ok(Some(pair)) => {
+                tracing::info!("serving certificate replaced");
+                metrics.certificate_loaded.set(now_seconds());
+                current = pair;
+            }
+            Err(error) => report(&error, &mut said, None),
+        }
+    }
+}
+
+fn report(error: &CertError, said: &mut String, gate: Option<&Gate>) {
+    let reason = chain::text(error);
+    if let Some(gate) = gate {
+        gate.not_ready(&reason);
+    }
+    if *said != reason {
+        tracing::warn!(error = %reason, "the serving certificate could not be read");
+        *said = reason;
+    }
+}
+
+fn now_seconds() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
