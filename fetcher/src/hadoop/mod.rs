@@ -22,3 +22,6 @@ pub use error::HadoopError;
 pub use kms::KeyProvider;
 pub use service::{Issued, TokenService};
 pub use services::{HadoopServices, Settings, SetupError};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube2hadoop_stamp::{DenyList, HadoopUser};
+
+use super::{HadoopError, HadoopServices, Issued, Settings};
+use fake::{Fake, FakeKerberos, INTERVAL, ISSUED, LIFE, Recorded};
+
+mod fake;
+
+const STANDBY: Recorded = (
+    403,
+    r#"{"RemoteException":{"exception":"StandbyException","javaClassName":"org.apache.hadoop.ipc.StandbyException","message":"Operation category WRITE is not supported in state standby. Visit https://s.apache.org/sbnn-error"}}"#,
+);
+const SAFE_MODE: Recorded = (
+    403,
+    r#"{"RemoteException":{"exception":"SafeModeException","message":"Cannot issue delegation token. Name node is in safe mode.\nThe reported blocks 0 needs additional 1 blocks"}}"#,
+);
+const UNKNOWN: Recorded = (
+    403,
+    r#"{"RemoteException":{"exception":"InvalidToken","message":"Token not found (token for alice)"}}"#,
+);
+
+fn property(name: &str, value: &str) -> String {
+    format!("<property><name>{name}</name><value>{value}</value></property>")
+}
+
+fn from_text(text: &str, negotiate: Arc<FakeKerberos>) -> HadoopServices {
+    let dir = tempfile::tempdir().unwrap();
+    let secure = property("hadoop.security.authentication", "kerberos");
+    let xml = format!("<configuration>{secure}{text}</configuration>");
+    std::fs::write(dir.path().join("core-site.xml"), xml).unwrap();
+    let settings = Settings {
+        conf_dir: dir.path().into(),
+        principal: "k2h@EXAMPLE.COM".into(),
+        renewer: "k2h".into(),
+        ca_file: None,
+        kms: true,
+        timeout: Duration::from_secs(5),
+        deny: DenyList::default(),
+    };
+    HadoopServices::with_negotiate(&settings, negotiate).unwrap()
+}
+
+/// Name service `ns1` of these NameNodes.
+fn ha(namenodes: &[SocketAddr]) -> HadoopServices {
+    let ids: Vec<String> = (1..=namenodes.len()).map(|number| format!("nn{number}")).collect();
+    let mut text = property("dfs.nameservices", "ns1") + &property("dfs.ha.namenodes.ns1", &ids.join(","));
+    for (id, address) in ids.iter().zip(namenodes) {
+        text += &property(&format!("dfs.namenode.rpc-address.ns1.{id}"), "nn.test:8020");
+        text += &property(&format!("dfs.namenode.http-address.ns1.{id}"), &address.to_string());
+    }
+    from_text(&text, Arc::default())
+}
+
+async fn issue(services: &HadoopServices, service: &str) -> Result<Issued, HadoopError> {
+    let alice: HadoopUser = "alice".parse().unwrap();
+    services.get(service).unwrap().issue(&alice).await
+}
+
+/// A port nobody listens on.
+fn closed() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn a_token_is_issued_renewed_and_cancelled_in_one_session() {
+    let (namenode, address) = Fake::default().start().await;
+    let services = ha(&[address]);
+    let issued = issue(&services, "ns1").await.unwrap();
+    let [(alias, token)] = &issued.tokens[..] else { panic!("{issued:?}") };
+    assert_eq!((alias.as_str(), token.service(), token.kind()), ("ha-hdfs:ns1", "ha-hdfs:ns1", "HDFS_DELEGATION_TOKEN"));
+    assert_eq!((issued.issued_at, issued.expires_at, issued.max_date), (ISSUED, ISSUED + INTERVAL, ISSUED + LIFE));
+    let ns1 = services.get("ns1").unwrap();
+    assert_eq!(ns1.renew(token).await.unwrap(), ISSUED + INTERVAL);
+    ns1.cancel(token).await.unwrap();
+    assert_eq!(*namenode.logins.lock().unwrap(), 1);
+    assert_eq!(namenode.asked("doas=alice&renewer=k2h"), 1);
+    // The interval is learnt once.
+    issue(&services, "ns1").await.unwrap();
+    assert_eq!(namenode.asked("PUT op=RENEWDELEGATIONTOKEN"), 2);
+}
+
+#[tokio::test]
+async fn a_lost_session_is_made_again_once() {
+    let (namenode, address) = Fake::default().start().await;
+    let services = ha(&[address]);
+    issue(&services, "ns1").await.unwrap();
+    *namenode.logins.lock().unwrap() += 1;
+    issue(&services, "ns1").await.unwrap();
+    assert_eq!(*namenode.logins.lock().unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_replayed_ticket_is_followed_by_a_new_one() {
+    let fake = Fake::default();
+    *fake.replays.lock().unwrap() = 2;
+    let (_, address) = fake.start().await;
+    issue(&ha(&[address]), "ns1").await.unwrap();
+    let fake = Fake::default();
+    *fake.replays.lock().unwrap() = 100;
+    let (_, address) = fake.start().await;
+    assert_eq!(issue(&ha(&[address]), "ns1").await.unwrap_err().reason(), "ticket-refused");
+}
+
+#[tokio::test]
+async fn a_server_that_proves_nothing_gets_nothing() {
+    let fake = Fake::default();
+    *fake.impostor.lock().unwrap() = true;
+    let (namenode, address) = fake.start().await;
+    assert_eq!(issue(&ha(&[address]), "ns1").await.unwrap_err().reason(), "kerberos-not-mutual");
+    assert_eq!(namenode.asked(""), 0);
+}
+
+#[tokio::test]
+async fn standby_and_dead_namenodes_are_passed_over_and_remembered() {
+    let standby = Fake::default();
+    *standby.always.lock().unwrap() = Some(STANDBY);
+    let (standby, first) = standby.start().await;
+    let (active, last) = Fake::default().start().await;
+    let services = ha(&[first, closed(), last]);
+    issue(&services, "ns1").await.unwrap();
+    issue(&services, "ns1").await.unwrap();
+    assert_eq!((standby.asked("GETDELEGATIONTOKEN"), active.asked("GETDELEGATIONTOKEN")), (1, 2));
+}
+
+#[tokio::test]
+async fn without_an_active_namenode_the_error_says_why() {
+    let standby = Fake::default();
+    *standby.always.lock().unwrap() = Some(STANDBY);
+    let (_, address) = standby.start().await;
+    let error = issue(&ha(&[address, address]), "ns1").await.unwrap_err();
+    assert!(matches!(error, HadoopError::AllStandby { .. }) && error.retryable());
+    let dead = closed();
+    let error = issue(&ha(&[address, dead]), "ns1").await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("standby; ") && text.contains(&dead.to_string()) && text.contains("refused"), "{text}");
+}
+
+#[tokio::test]
+async fn safe_mode_is_an_answer_of_the_active() {
+    let safe = Fake::default();
+    *safe.always.lock().unwrap() = Some(SAFE_MODE);
+    let (_, first) = safe.start().await;
+    let (other, second) = Fake::default().start().await;
+    let error = issue(&ha(&[first, second]), "ns1").await.unwrap_err();
+    assert!(matches!(error, HadoopError::SafeMode { .. }) && error.retryable());
+    assert_eq!(other.asked(""), 0);
+}
+
+#[tokio::test]
+async fn a_token_that_is_gone_is_cancelled() {
+    let (namenode, address) = Fake::default().start().await;
+    let services = ha(&[address]);
+    let issued = issue(&services, "ns1").await.unwrap();
+    *namenode.always.lock().unwrap() = Some(UNKNOWN);
+    let (ns1, token) = (services.get("ns1").unwrap(), &issued.tokens[0].1);
+    ns1.cancel(token).await.unwrap();
+    assert!(ns1.renew(token).await.unwrap_err().lost());
+}
+
+#[tokio::test]
+async fn answers_of_something_else_are_told_so() {
+    let huge: &'static str = Box::leak("x".repeat(1024 * 1024 + 1).into_boxed_str());
+    for body in ["<html>Welcome", "{\"Token\":{\"urlString\":\"AAA", "{\"Token\":{\"urlString\":\"!\"}}", "", huge] {
+        let fake = Fake::default();
+        *fake.always.lock().unwrap() = Some((200, body));
+        let (_, address) = fake.start().await;
+        let error = issue(&ha(&[address]), "ns1").await.unwrap_err();
+        assert_eq!(error.reason(), "hadoop-bad-answer");
+        assert!(error.to_string().len() < 400);
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_anothers_token_or_a_denied_ones() {
+    let (namenode, address) = Fake::default().start().await;
+    let services = ha(&[address]);
+    let denied = services.get("ns1").unwrap().issue(&"hdfs".parse().unwrap()).await.unwrap_err();
+    assert!(matches!(denied, HadoopError::UserDenied(_)));
+    assert_eq!(namenode.asked(""), 0);
+    let bobs = Fake::default();
+    let (_, address) = bobs.start().await;
+    let services = ha(&[address]);
+    let bob = services.get("ns1").unwrap().issue(&"bob".parse().unwrap()).await.unwrap();
+    let text = bob.tokens[0].1.to_url_string();
+    let wrong = Fake::default();
+    let body: &'static str = Box::leak(format!("{{\"Token\":{{\"urlString\":\"{}\"}}}}", text.expose()).into());
+    *wrong.always.lock().unwrap() = Some((200, body));
+    let (_, address) = wrong.start().await;
+    let error = issue(&ha(&[address]), "ns1").await.unwrap_err().to_string();
+    assert!(error.contains("a token of \"bob\" instead of alice"), "{error}");
+}
+
+#[tokio::test]
+async fn a_single_namenode_is_found_by_address_and_by_name() {
+    let (_, address) = Fake::default().start().await;
+    let text = property("fs.defaultFS", "hdfs://localhost:9000")
+        + &property("dfs.namenode.http-address", &address.to_string());
+    let issued = issue(&from_text(&text, Arc::default()), "localhost").await.unwrap();
+    let found: Vec<_> = issued.tokens.iter().map(|(alias, token)| (alias.as_str(), token.service())).collect();
+    assert_eq!(found, [("127.0.0.1:9000", "127.0.0.1:9000"), ("localhost:9000", "localhost:9000")]);
+    assert_eq!(issued.distinct().len(), 1);
+}
+
+#[tokio::test]
+async fn the_kms_is_found_through_the_namenode() {
+    let (kms, kms_address) = Fake::default().start().await;
+    let (namenode, address) = Fake::default().start().await;
+    let services = ha(&[address]);
+    assert!(issue(&services, "kms").await.unwrap().tokens.is_empty());
+    let uri = format!("kms://http@{};127.0.0.1:{}/kms", kms_address.ip(), kms_address.port());
+    *namenode.key_provider.lock().unwrap() = uri.clone();
+    let issued = issue(&services, "kms").await.unwrap();
+    let aliases: Vec<_> = issued.tokens.iter().map(|(alias, _)| alias.clone()).collect();
+    assert_eq!(aliases, [uri, format!("kms://http@{kms_address}/kms")]);
+    let token = &issued.tokens[0].1;
+    assert_eq!(token.kind(), "kms-dt");
+    services.get("kms").unwrap().renew(token).await.unwrap();
+    services.get("kms").unwrap().cancel(token).await.unwrap();
+    assert_eq!(kms.asked("doAs=alice"), 1);
+    assert_eq!(kms.asked("PUT op=CANCELDELEGATIONTOKEN"), 1);
+}
+
+#[tokio::test]
+async fn a_dead_kdc_or_keytab_never_shows_as_a_panic() {
+    // The real library, with no keytab in this process's environment.
+    use super::spnego::{Negotiate, Spnego};
+    let error = Spnego::new("k2h@NO.SUCH.REALM".parse().unwrap()).start("nn.test").await.err().unwrap();
+    assert!(["keytab", "kerberos-realm-unknown", "kerberos-no-ticket"].contains(&error.reason()), "{error}");
+}
