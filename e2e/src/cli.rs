@@ -1,13 +1,14 @@
 //! The command line.
 
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
 use clap::{Args, Parser, Subcommand};
 
 use crate::kubectl::Kubectl;
-use crate::provider::{self, users};
+use crate::provider::{self, ImageArchive, users};
 
 /// A real cluster and a real secure Hadoop on this machine.
 #[derive(Parser)]
@@ -30,6 +31,15 @@ enum Verb {
         /// A group of the user; may be given again.
         #[arg(long = "group")]
         groups: Vec<String>,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Makes an image archive known to the cluster's nodes.
+    Load {
+        /// What pods call the image.
+        name: String,
+        /// What `buildah push … docker-archive:FILE:NAME` wrote.
+        archive: PathBuf,
         #[command(flatten)]
         at: Where,
     },
@@ -70,6 +80,13 @@ fn run(command: Verb) -> Result<()> {
         Verb::Up(at) => provider::choose(at.provider, at.no_install)?.up(),
         Verb::Down(at) => provider::choose(at.provider, at.no_install)?.down(),
         Verb::Kubeconfig { user, groups, at } => kubeconfig(at, &user, &groups),
+        Verb::Load { name, archive, at } => {
+            let image = ImageArchive {
+                name,
+                path: archive,
+            };
+            provider::choose(at.provider, at.no_install)?.load_image(&image)
+        }
         Verb::Kubectl { args } => kubectl(&args),
     }
 }

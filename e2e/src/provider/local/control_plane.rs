@@ -14,6 +14,8 @@ use crate::{progress, toolchain};
 const ETCD: &str = "http://127.0.0.1:12379";
 const ETCD_PEER: &str = "http://127.0.0.1:12380";
 const DEADLINE: Duration = Duration::from_secs(90);
+/// How long a daemon of an earlier run may be silent before it is started again.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts what is not running, and waits until the API server answers.
 pub(super) fn up() -> Result<()> {
@@ -58,7 +60,7 @@ pub(super) fn start(name: &str, command: &mut Command, ready: impl Fn() -> bool)
         step.done("already running");
         return Ok(());
     }
-    if wait_for_daemon(name, DEADLINE, &ready).is_err() && !started {
+    if !started && wait_for_daemon(name, PATIENCE, &ready).is_err() {
         process::stop(name)?;
         process::spawn(name, command)?;
     }

@@ -66,6 +66,7 @@ pub(super) fn remove_directories() -> Result<()> {
         "kubelet",
         "kubeconfigs",
         "buildah-pause",
+        "images",
         "kubectl-cache",
     ];
     let state = state.iter().map(|name| places::state().join(name));

@@ -5,6 +5,7 @@
 mod cgroups;
 mod control_plane;
 mod dns;
+mod images;
 mod kubeconfig;
 mod leftovers;
 mod network;
@@ -19,7 +20,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{ImageArchive, Provider, full_name};
+use super::{ImageArchive, Provider};
 use crate::kubectl::Kubectl;
 use crate::{packages, places, process, progress, toolchain};
 
@@ -137,13 +138,7 @@ impl Provider for Local {
     }
 
     fn load_image(&self, image: &ImageArchive) -> Result<()> {
-        let name = full_name(&image.name);
-        let mut import = node::ctr();
-        import
-            .args(["images", "import", "--index-name", &name])
-            .arg(&image.path);
-        process::run(&mut import).with_context(|| format!("failed to load {name}"))?;
-        Ok(())
+        images::load(image)
     }
 
     fn host_address(&self) -> Result<IpAddr> {
