@@ -16,8 +16,8 @@ use super::settings::Settings;
 
 /// A Service whose endpoints are gone drops packets: waiting longer for a connection has no use.
 const CONNECT: Duration = Duration::from_secs(5);
-/// The fetcher may have to try a second NameNode.
-const WHOLE: Duration = Duration::from_secs(30);
+/// How long one request may take: the fetcher may have to try a second NameNode.
+pub(super) const WHOLE: Duration = Duration::from_secs(30);
 const MAX_PROBLEM_BYTES: u64 = 64 * 1024;
 
 /// One request to the fetcher and its answer, or the failure.
@@ -161,6 +161,9 @@ impl Exchange {
             ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => Failure::Protocol {
                 reason: error.to_string(),
                 request_id: None,
+            },
+            ureq::Error::Timeout(phase) => Failure::Timeout {
+                phase: phase.to_string(),
             },
             _ => Failure::Unreachable {
                 reason: error.to_string(),

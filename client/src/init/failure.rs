@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     Name { host: String },
     #[error("it cannot be reached: {reason}")]
     Unreachable { reason: String },
+    #[error("it did not answer in time ({phase})")]
+    Timeout { phase: String },
     #[error("its certificate is not trusted: {reason}")]
     Untrusted { reason: String },
     #[error("{}", said(.problem))]
@@ -45,9 +47,9 @@ pub(crate) enum Failure {
     },
     #[error("{} cannot be written: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("{source} (attempt {tries}, {} s after the first)", elapsed.as_secs())]
+    #[error("{source} (attempt {attempt}, {} s after the first)", elapsed.as_secs())]
     Deadline {
-        tries: u32,
+        attempt: u32,
         elapsed: Duration,
         source: Box<Self>,
     },
@@ -69,7 +71,10 @@ impl Failure {
     pub(super) fn is_retryable(&self) -> bool {
         match self {
             // The CA may be in the middle of a rotation, and a Service may lead to a dying pod.
-            Self::Name { .. } | Self::Unreachable { .. } | Self::Untrusted { .. } => true,
+            Self::Name { .. }
+            | Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::Untrusted { .. } => true,
             Self::Problem { problem, .. } => problem.retryable,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..),
             _ => false,
@@ -114,7 +119,7 @@ impl Failure {
             Self::Name { .. } => {
                 "check that the pod can reach the cluster's DNS (dnsPolicy, network policies)"
             }
-            Self::Unreachable { .. } => {
+            Self::Unreachable { .. } | Self::Timeout { .. } => {
                 "check that the kube2hadoop fetcher is running, and that network policies let this pod reach it"
             }
             Self::Untrusted { .. } => {

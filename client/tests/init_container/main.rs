@@ -1,5 +1,11 @@
 //! The real binary against a real TLS server: what it sends, writes and says, and how it ends.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail this way"
+)]
+
 mod fetcher;
 mod pod;
 mod refusals;

@@ -73,7 +73,7 @@ fn the_token_does_not_follow_a_redirect() {
 fn at_the_deadline_the_last_reason_is_told() {
     let busy = Problem::new(ProblemType::HadoopUnavailable, "nn1 is in safe mode");
     let fetcher = Fetcher::serve(move |_| problem(&busy));
-    let pod = Pod::of(&fetcher).with("KUBE2HADOOP_DEADLINE_SECONDS", "1");
+    let pod = Pod::of(&fetcher).with("KUBE2HADOOP_DEADLINE_SECONDS", "2");
     assert_failed(&pod, 75, &["nn1 is in safe mode", "s after the first)"]);
     assert!(fetcher.requests().len() > 1);
 }
@@ -90,7 +90,7 @@ fn a_fetcher_that_is_not_there_is_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     drop(listener);
-    let pod = Pod::new(&url, &ca).with("KUBE2HADOOP_DEADLINE_SECONDS", "1");
+    let pod = Pod::new(&url, &ca).with("KUBE2HADOOP_DEADLINE_SECONDS", "2");
     assert_failed(&pod, 75, &[&url, "refused", "network policies"]);
 }
 
@@ -98,7 +98,7 @@ fn a_fetcher_that_is_not_there_is_told_apart() {
 fn a_certificate_of_another_ca_is_told_apart() {
     let other = Fetcher::serve(|_| ok());
     let fetcher = Fetcher::serve(|_| ok());
-    let pod = Pod::new(&fetcher.url, &other.ca).with("KUBE2HADOOP_DEADLINE_SECONDS", "1");
+    let pod = Pod::new(&fetcher.url, &other.ca).with("KUBE2HADOOP_DEADLINE_SECONDS", "2");
     assert_failed(
         &pod,
         75,
