@@ -1,6 +1,7 @@
 //! What stays behind when daemons end or are killed: containers, mounts, cgroups, links and iptables chains.
 
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use crate::process::{self, run, signal, wait_until};
 const CNI_RESULTS: &str = "/var/lib/cni/results";
 /// Where shims make their sockets, whatever containerd's own directories are.
 const SHIM_SOCKETS: &str = "/run/containerd/s";
+/// Where the kubelet makes a socket, whatever its own directory is.
+const DEVICE_PLUGINS: &str = "/var/lib/kubelet/device-plugins";
 
 /// Directories that containerd, libcni and kubelet make at fixed places. An inner one stands before its parent.
 const EMPTY: [&str; 8] = [
@@ -24,7 +27,7 @@ const EMPTY: [&str; 8] = [
     CNI_RESULTS,
     "/var/lib/cni",
     "/run/netns",
-    "/var/lib/kubelet/device-plugins",
+    DEVICE_PLUGINS,
     "/var/lib/kubelet",
 ];
 
@@ -52,7 +55,7 @@ pub(super) fn remove() -> Result<()> {
     }
     cgroups::remove()?;
     remove_network_namespaces()?;
-    remove_shim_sockets();
+    remove_dead_sockets();
     Ok(())
 }
 
@@ -193,14 +196,17 @@ fn network_namespace(result: &str) -> Option<&str> {
         .filter(|name| name.starts_with("cni-"))
 }
 
-/// Sockets that no shim listens on any more; shims of another containerd are left alone.
-fn remove_shim_sockets() {
+/// Sockets at fixed places that nobody listens on any more; those of another containerd or kubelet stay.
+fn remove_dead_sockets() {
     let listening = fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    for socket in fs::read_dir(SHIM_SOCKETS).into_iter().flatten().flatten() {
+    let entries = |directory| fs::read_dir(directory).into_iter().flatten().flatten();
+    for socket in [SHIM_SOCKETS, DEVICE_PLUGINS].into_iter().flat_map(entries) {
         let path = socket.path();
-        if !listening
-            .lines()
-            .any(|line| line.ends_with(&path.display().to_string()))
+        let is_socket = socket.file_type().is_ok_and(|kind| kind.is_socket());
+        if is_socket
+            && !listening
+                .lines()
+                .any(|line| line.ends_with(&path.display().to_string()))
         {
             // One that is gone already is what was wanted.
             let _ = fs::remove_file(path);
