@@ -50,6 +50,25 @@ const PREFIXES: [&str; 7] = [
     "fs.viewfs.mounttable.",
 ];
 
+/// How Hadoop and its connectors name secrets; for variables inside values that may pass, whose names
+/// are the operator's own.
+const SECRET_PARTS: [&str; 9] = [
+    "password",
+    "passwd",
+    "secret",
+    "credential",
+    "token",
+    "key",
+    "oauth",
+    "private",
+    "signature",
+];
+
+fn may_stand_in_values(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    may_pass(name) || !SECRET_PARTS.iter().any(|part| lower.contains(part))
+}
+
 fn may_pass(name: &str) -> bool {
     KEYS.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
@@ -73,20 +92,32 @@ impl<'a> ClientConf<'a> {
     /// File name → content.
     #[must_use]
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        FILES.into_iter().map(|file| (file.to_owned(), self.file(file))).collect()
+        FILES
+            .into_iter()
+            .map(|file| (file.to_owned(), self.file(file)))
+            .collect()
     }
 
     fn file(&self, file: &str) -> Vec<u8> {
-        write(self.conf.allowed(file, may_pass).filter(|(name, value)| !holds_login(name, value)))
+        write(
+            self.conf
+                .allowed(file, may_pass, may_stand_in_values)
+                .filter(|(name, value)| !holds_login(name, value)),
+        )
     }
 }
 
 /// A configuration file of these properties.
-pub(super) fn write<N: AsRef<str>, V: AsRef<str>>(properties: impl Iterator<Item = (N, V)>) -> Vec<u8> {
+pub(super) fn write<N: AsRef<str>, V: AsRef<str>>(
+    properties: impl Iterator<Item = (N, V)>,
+) -> Vec<u8> {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<configuration>\n");
     for (name, value) in properties {
         let (name, value) = (escape(name.as_ref()), escape(value.as_ref()));
-        let _ = writeln!(text, "  <property><name>{name}</name><value>{value}</value></property>");
+        let _ = writeln!(
+            text,
+            "  <property><name>{name}</name><value>{value}</value></property>"
+        );
     }
     text.push_str("</configuration>\n");
     text.into_bytes()
@@ -118,7 +149,11 @@ mod tests {
     }
 
     fn text(conf: &Conf) -> String {
-        ClientConf::new(conf).files().into_values().map(|bytes| String::from_utf8(bytes).unwrap()).collect()
+        ClientConf::new(conf)
+            .files()
+            .into_values()
+            .map(|bytes| String::from_utf8(bytes).unwrap())
+            .collect()
     }
 
     /// Names under which Hadoop 3.4.1 and its connectors keep secrets, or what breaks clients.
@@ -150,8 +185,12 @@ mod tests {
         assert!(!text(&conf).contains("s3cr3t"));
         // Nor as part of a value that may pass.
         let conf = Conf::from_texts(
-            &(property("fs.s3a.secret.key", "s3cr3t") + &property("fs.defaultFS", "hdfs://${fs.s3a.secret.key}")),
-            &property("fs.viewfs.mounttable.v.link./data", "s3a://key:s3cr3t@bucket/"),
+            &(property("fs.s3a.secret.key", "s3cr3t")
+                + &property("fs.defaultFS", "hdfs://${fs.s3a.secret.key}")),
+            &property(
+                "fs.viewfs.mounttable.v.link./data",
+                "s3a://key:s3cr3t@bucket/",
+            ),
         );
         assert!(!text(&conf).contains("s3cr3t"));
     }
@@ -159,7 +198,9 @@ mod tests {
     #[test]
     fn what_clients_need_passes_in_its_file() {
         let conf = Conf::from_texts(
-            &(property("fs.defaultFS", "hdfs://${dfs.nameservices}") + &property("hadoop.security.authentication", "kerberos")),
+            &(property("fs.defaultFS", "hdfs://${site.name}1")
+                + &property("site.name", "ns")
+                + &property("hadoop.security.authentication", "kerberos")),
             &[
                 property("dfs.nameservices", "ns1"),
                 property("dfs.ha.namenodes.ns1", "nn1,nn2"),
@@ -172,8 +213,17 @@ mod tests {
         let files = ClientConf::new(&conf).files();
         let core = String::from_utf8(files["core-site.xml"].clone()).unwrap();
         let hdfs = String::from_utf8(files["hdfs-site.xml"].clone()).unwrap();
-        assert!(core.contains(&property("fs.defaultFS", "hdfs://ns1")), "{core}");
-        assert_eq!((core.matches("<name>").count(), hdfs.matches("<name>").count()), (2, 5));
+        assert!(
+            core.contains(&property("fs.defaultFS", "hdfs://ns1")),
+            "{core}"
+        );
+        assert_eq!(
+            (
+                core.matches("<name>").count(),
+                hdfs.matches("<name>").count()
+            ),
+            (2, 5)
+        );
     }
 
     #[test]
@@ -182,7 +232,10 @@ mod tests {
         let bytes = write([("x", odd)].into_iter());
         let text = String::from_utf8(bytes).unwrap();
         let document = roxmltree::Document::parse(&text).unwrap();
-        let value = document.descendants().find(|node| node.tag_name().name() == "value").unwrap();
+        let value = document
+            .descendants()
+            .find(|node| node.tag_name().name() == "value")
+            .unwrap();
         assert_eq!(value.text().unwrap(), odd.replace('\u{1}', ""));
     }
 }

@@ -12,10 +12,14 @@ use super::spnego::SpnegoError;
 #[derive(Debug, Error, Clone)]
 pub enum HadoopError {
     /// No host of the service answered.
-    #[error("no host of {service} answered ({tried}): see that it runs and that its addresses in hdfs-site.xml are right")]
+    #[error(
+        "no host of {service} answered ({tried}): see that it runs and that its addresses in hdfs-site.xml are right"
+    )]
     Unreachable { service: String, tried: String },
     /// Every NameNode is standby.
-    #[error("every NameNode of {service} is standby: make one active (`hdfs haadmin -transitionToActive`)")]
+    #[error(
+        "every NameNode of {service} is standby: make one active (`hdfs haadmin -transitionToActive`)"
+    )]
     AllStandby { service: String },
     /// The active NameNode does not write now.
     #[error("{service} is in safe mode and issues no tokens until it leaves it: {message}")]
@@ -25,19 +29,32 @@ pub enum HadoopError {
     Kerberos(#[from] Arc<SpnegoError>),
     /// The server did not take our ticket.
     #[error("{host} refused our Kerberos ticket: {message}{advice}")]
-    TicketRefused { host: String, message: String, advice: &'static str },
+    TicketRefused {
+        host: String,
+        message: String,
+        advice: &'static str,
+    },
     /// Proxy user rights: groups and users.
     #[error(
         "{service} does not let us act for {user} ({message}): add {user} or one of their groups to hadoop.proxyuser.{principal}.users or hadoop.proxyuser.{principal}.groups in its core-site.xml{kms}, and see that the user and the groups are known on its hosts",
         kms = kms_hint(.service, .principal)
     )]
-    NotImpersonated { service: String, principal: String, user: String, message: String },
+    NotImpersonated {
+        service: String,
+        principal: String,
+        user: String,
+        message: String,
+    },
     /// Proxy user rights: hosts.
     #[error(
         "{service} does not let us act for others from this address ({message}): add it to hadoop.proxyuser.{principal}.hosts in its core-site.xml{kms}",
         kms = kms_hint(.service, .principal)
     )]
-    HostNotAllowed { service: String, principal: String, message: String },
+    HostNotAllowed {
+        service: String,
+        principal: String,
+        message: String,
+    },
     /// A user nobody may be.
     #[error("tokens of {0} are never issued: it is on the deny list")]
     UserDenied(HadoopUser),
@@ -45,19 +62,29 @@ pub enum HadoopError {
     #[error("{service} no longer knows the token ({message}): issue a new one")]
     Unknown { service: String, message: String },
     /// Somebody else is the token's renewer.
-    #[error("{service} lets only the token's renewer renew it ({message}): set hadoop.renewer to the short name of our principal")]
+    #[error(
+        "{service} lets only the token's renewer renew it ({message}): set hadoop.renewer to the short name of our principal"
+    )]
     NotRenewer { service: String, message: String },
     /// The service refused, and no rule of ours says why.
     #[error("{service} refused with {exception}: {message}")]
-    Refused { service: String, exception: String, message: String },
+    Refused {
+        service: String,
+        exception: String,
+        message: String,
+    },
     /// Not what such a service answers.
-    #[error("{host} did not answer like a Hadoop service ({what}): see that the http(s) addresses in hdfs-site.xml name its web port, and that no proxy is in between")]
+    #[error(
+        "{host} did not answer like a Hadoop service ({what}): see that the http(s) addresses in hdfs-site.xml name its web port, and that no proxy is in between"
+    )]
     BadAnswer { host: String, what: String },
 }
 
 fn kms_hint(service: &str, principal: &str) -> String {
     match service {
-        "kms" => format!(" (in kms-site.xml: hadoop.kms.proxyuser.{principal}.users, groups and hosts)"),
+        "kms" => {
+            format!(" (in kms-site.xml: hadoop.kms.proxyuser.{principal}.users, groups and hosts)")
+        }
         _ => String::new(),
     }
 }
@@ -89,18 +116,25 @@ impl HadoopError {
 
     /// Whether another host of the service may still answer.
     pub(super) fn next_host(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::AllStandby { .. } | Self::BadAnswer { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::AllStandby { .. } | Self::BadAnswer { .. }
+        )
     }
 
     fn wire(&self) -> (&'static str, StatusCode, bool) {
         match self {
-            Self::Unreachable { .. } => ("hadoop-unreachable", StatusCode::SERVICE_UNAVAILABLE, true),
+            Self::Unreachable { .. } => {
+                ("hadoop-unreachable", StatusCode::SERVICE_UNAVAILABLE, true)
+            }
             Self::AllStandby { .. } => ("hadoop-standby", StatusCode::SERVICE_UNAVAILABLE, true),
             Self::SafeMode { .. } => ("hadoop-safe-mode", StatusCode::SERVICE_UNAVAILABLE, true),
             // A KDC comes back, a keytab is replaced: who waits gets its token then.
             Self::Kerberos(error) => (error.reason(), StatusCode::SERVICE_UNAVAILABLE, true),
             Self::TicketRefused { .. } => ("ticket-refused", StatusCode::SERVICE_UNAVAILABLE, true),
-            Self::NotImpersonated { .. } => ("proxy-user-not-allowed", StatusCode::FORBIDDEN, false),
+            Self::NotImpersonated { .. } => {
+                ("proxy-user-not-allowed", StatusCode::FORBIDDEN, false)
+            }
             Self::HostNotAllowed { .. } => ("proxy-host-not-allowed", StatusCode::FORBIDDEN, false),
             Self::UserDenied(_) => ("user-denied", StatusCode::FORBIDDEN, false),
             Self::Unknown { .. } => ("token-unknown", StatusCode::BAD_GATEWAY, true),

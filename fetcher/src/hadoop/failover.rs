@@ -18,7 +18,11 @@ pub(super) struct Hosts {
 
 impl Hosts {
     pub(super) fn new(service: impl Into<String>, hosts: Vec<Host>) -> Self {
-        Self { service: service.into(), hosts, active: AtomicUsize::new(0) }
+        Self {
+            service: service.into(),
+            hosts,
+            active: AtomicUsize::new(0),
+        }
     }
 
     pub(super) fn service(&self) -> &str {
@@ -37,9 +41,13 @@ impl Hosts {
         let first = self.active.load(Ordering::Relaxed);
         let mut failed = Vec::new();
         for index in (0..self.hosts.len()).map(|offset| (first + offset) % self.hosts.len()) {
-            let Some(host) = self.hosts.get(index) else { continue };
+            let Some(host) = self.hosts.get(index) else {
+                continue;
+            };
             match self.ask(caller, host, method.clone(), query, user).await {
-                Err(error) if error.next_host() || also(&error) => failed.push((host.base().to_owned(), error)),
+                Err(error) if error.next_host() || also(&error) => {
+                    failed.push((host.base().to_owned(), error));
+                }
                 decided => {
                     self.active.store(index, Ordering::Relaxed);
                     return decided.map(|answer| (answer, host));
@@ -62,25 +70,43 @@ impl Hosts {
             return Ok(answer);
         }
         let principal = &caller.principal;
-        Err(remote::failure(&answer, Asked { service: &self.service, host: host.base(), principal, user }))
+        Err(remote::failure(
+            &answer,
+            Asked {
+                service: &self.service,
+                host: host.base(),
+                principal,
+                user,
+            },
+        ))
     }
 
     /// One error for all: the one that says most.
     fn sum_up(&self, mut failed: Vec<(String, HadoopError)>) -> HadoopError {
         let says_most = |error: &HadoopError| {
-            !matches!(error, HadoopError::Unreachable { .. } | HadoopError::AllStandby { .. })
+            !matches!(
+                error,
+                HadoopError::Unreachable { .. } | HadoopError::AllStandby { .. }
+            )
         };
         if let Some(index) = failed.iter().position(|(_, error)| says_most(error)) {
             return failed.swap_remove(index).1;
         }
         let service = self.service.clone();
-        if !failed.is_empty() && failed.iter().all(|(_, it)| matches!(it, HadoopError::AllStandby { .. })) {
+        if !failed.is_empty()
+            && failed
+                .iter()
+                .all(|(_, it)| matches!(it, HadoopError::AllStandby { .. }))
+        {
             return HadoopError::AllStandby { service };
         }
         let tried = failed.into_iter().map(|(host, error)| match error {
             HadoopError::Unreachable { tried, .. } => tried,
             _ => format!("{host}: standby"),
         });
-        HadoopError::Unreachable { service, tried: tried.collect::<Vec<_>>().join("; ") }
+        HadoopError::Unreachable {
+            service,
+            tried: tried.collect::<Vec<_>>().join("; "),
+        }
     }
 }

@@ -19,7 +19,14 @@ impl HostPort {
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (host, port) = rest.split_once(']')?;
-                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+                (
+                    host,
+                    if port.is_empty() {
+                        None
+                    } else {
+                        Some(port.strip_prefix(':')?)
+                    },
+                )
             }
             None => match text.split_once(':') {
                 Some((host, port)) => (host, Some(port)),
@@ -28,7 +35,10 @@ impl HostPort {
         };
         let port = port.map_or(Some(default_port), |port| port.parse().ok())?;
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
-        (!host.is_empty() && host.bytes().all(fits)).then(|| Self { host: host.into(), port })
+        (!host.is_empty() && host.bytes().all(fits)).then(|| Self {
+            host: host.into(),
+            port,
+        })
     }
 
     /// Whether it only says where a server listens, not where it is reached.
@@ -42,7 +52,10 @@ impl HostPort {
     pub(super) async fn by_ip(&self) -> Option<String> {
         let found = lookup_host((self.host.as_str(), self.port)).await.ok()?;
         let all: Vec<_> = found.collect();
-        let first = all.iter().find(|address| address.is_ipv4()).or(all.first())?;
+        let first = all
+            .iter()
+            .find(|address| address.is_ipv4())
+            .or(all.first())?;
         Some(format!("{}:{}", first.ip(), first.port()))
     }
 }
@@ -70,7 +83,9 @@ mod tests {
         ] {
             assert_eq!(HostPort::parse(text, 9870).unwrap().to_string(), shown);
         }
-        for bad in ["", ":80", "a:b", "a:70000", "a b:1", "[::1", "a/b:1", "u@h:1"] {
+        for bad in [
+            "", ":80", "a:b", "a:70000", "a b:1", "[::1", "a/b:1", "u@h:1",
+        ] {
             assert_eq!(HostPort::parse(bad, 1), None, "{bad:?}");
         }
     }

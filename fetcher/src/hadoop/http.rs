@@ -2,7 +2,7 @@
 //!
 //! A cookie jar is no use: the KMS sets its cookie for a directory only, and an empty one on errors.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,44 +11,18 @@ use ::http::{Method, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::redirect::Policy;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::HadoopError;
 use super::remote::{self, Answer};
 use super::spnego::{Negotiate, SpnegoError};
+use super::trust::{self, HttpSetupError};
 
 /// Far above any answer of ours; a mistaken address may serve anything.
 const MAX_BODY: usize = 1024 * 1024;
 /// Idle connections are dropped before Jetty closes them under a request.
 const IDLE: Duration = Duration::from_secs(8);
 const MAX_REPLAYS: u32 = 3;
-
-/// Why no HTTP client could be made.
-#[derive(Debug, Error)]
-pub enum HttpSetupError {
-    #[error("failed to read the CA certificates in {path}: hadoop.caFile is a PEM file with at least one certificate")]
-    CaFile { path: PathBuf, source: rustls::pki_types::pem::Error },
-    #[error("{0} holds no CA certificate: hadoop.caFile is a PEM file with at least one certificate")]
-    NoCa(PathBuf),
-    #[error("failed to set up TLS towards Hadoop")]
-    Tls(#[from] rustls::Error),
-    #[error("failed to set up the HTTP client")]
-    Client(#[from] reqwest::Error),
-}
-
-/// The certificates of a PEM file, at least one.
-///
-/// # Errors
-/// A file that cannot be read or holds none.
-pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, HttpSetupError> {
-    let failed = |source| HttpSetupError::CaFile { path: path.into(), source };
-    let all: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(failed)?.collect();
-    let all = all.map_err(failed)?;
-    if all.is_empty() { Err(HttpSetupError::NoCa(path.into())) } else { Ok(all) }
-}
 
 type Cookie = Arc<Zeroizing<String>>;
 
@@ -90,11 +64,17 @@ impl Host {
     }
 
     fn cookie(&self) -> Option<Cookie> {
-        self.cookie.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.cookie
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn unreachable(&self, reason: impl std::fmt::Display) -> HadoopError {
-        HadoopError::Unreachable { service: self.base.clone(), tried: format!("{}: {reason}", self.base) }
+        HadoopError::Unreachable {
+            service: self.base.clone(),
+            tried: format!("{}: {reason}", self.base),
+        }
     }
 }
 
@@ -116,29 +96,44 @@ impl Http {
         negotiate: Arc<dyn Negotiate>,
     ) -> Result<Self, HttpSetupError> {
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(ca_file)?)
+            .tls_backend_preconfigured(trust::client_config(ca_file)?)
             .redirect(Policy::none())
             .no_proxy()
             .connect_timeout(timeout.min(Duration::from_secs(5)))
             .timeout(timeout)
             .pool_idle_timeout(IDLE)
             .build()?;
-        Ok(Self { client, negotiate, timeout })
+        Ok(Self {
+            client,
+            negotiate,
+            timeout,
+        })
     }
 
     /// Calls with our session, made or renewed where there is none.
-    pub(super) async fn call(&self, host: &Host, method: Method, query: &str) -> Result<Answer, HadoopError> {
+    pub(super) async fn call(
+        &self,
+        host: &Host,
+        method: Method,
+        query: &str,
+    ) -> Result<Answer, HadoopError> {
         let cookie = match host.cookie() {
             Some(cookie) => cookie,
             None => self.log_in(host, None).await?,
         };
-        let answer = self.send(host, method.clone(), query, cookie_header(&cookie)).await?.1;
+        let answer = self
+            .send(host, method.clone(), query, cookie_header(&cookie))
+            .await?
+            .1;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         // The server restarted, or the cookie's ten hours are over.
         let cookie = self.log_in(host, Some(&cookie)).await?;
-        let answer = self.send(host, method, query, cookie_header(&cookie)).await?.1;
+        let answer = self
+            .send(host, method, query, cookie_header(&cookie))
+            .await?
+            .1;
         if answer.status == StatusCode::UNAUTHORIZED {
             return Err(remote::ticket_refused(&host.base, &answer));
         }
@@ -148,7 +143,10 @@ impl Http {
     /// Makes a session unless somebody else just did.
     async fn log_in(&self, host: &Host, stale: Option<&Cookie>) -> Result<Cookie, HadoopError> {
         let _turn = host.logging_in.lock().await;
-        if let Some(cookie) = host.cookie().filter(|cookie| stale.is_none_or(|old| !Arc::ptr_eq(old, cookie))) {
+        if let Some(cookie) = host
+            .cookie()
+            .filter(|cookie| stale.is_none_or(|old| !Arc::ptr_eq(old, cookie)))
+        {
             return Ok(cookie);
         }
         let mut left = MAX_REPLAYS;
@@ -166,11 +164,14 @@ impl Http {
     /// One Kerberos exchange, both ways.
     async fn exchange(&self, host: &Host) -> Result<Cookie, HadoopError> {
         let started = tokio::time::timeout(self.timeout, self.negotiate.start(&host.name)).await;
-        let started = started.unwrap_or(Err(SpnegoError::Timeout)).map_err(Arc::new)?;
+        let started = started
+            .unwrap_or(Err(SpnegoError::Timeout))
+            .map_err(Arc::new)?;
         let token = Zeroizing::new(format!("Negotiate {}", STANDARD.encode(started.token())));
         let header = secret_header(&token).map(|value| (AUTHORIZATION, value));
-        let (headers, answer) =
-            self.send(host, host.login.method.clone(), host.login.path, header).await?;
+        let (headers, answer) = self
+            .send(host, host.login.method.clone(), host.login.path, header)
+            .await?;
         let Some(cookie) = auth_cookie(&headers) else {
             return Err(remote::ticket_refused(&host.base, &answer));
         };
@@ -178,7 +179,10 @@ impl Http {
             host: host.name.clone(),
             text: "its answer has no Kerberos token".into(),
         });
-        started.finish(proof.map_err(Arc::new)?).await.map_err(Arc::new)?;
+        started
+            .finish(proof.map_err(Arc::new)?)
+            .await
+            .map_err(Arc::new)?;
         Ok(Arc::new(cookie))
     }
 
@@ -200,33 +204,22 @@ impl Http {
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_BODY {
                 let what = format!("more than {MAX_BODY} bytes");
-                return Err(HadoopError::BadAnswer { host: host.base.clone(), what });
+                return Err(HadoopError::BadAnswer {
+                    host: host.base.clone(),
+                    what,
+                });
             }
             body.extend_from_slice(&chunk);
         }
         let phrase = response.extensions().get::<hyper::ext::ReasonPhrase>();
         let reason = phrase.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
-        let answer = Answer { status: response.status(), reason, body };
+        let answer = Answer {
+            status: response.status(),
+            reason,
+            body,
+        };
         Ok((std::mem::take(response.headers_mut()), answer))
     }
-}
-
-/// Private CAs where some are given, else those of the system.
-fn tls(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, HttpSetupError> {
-    let mut roots = rustls::RootCertStore::empty();
-    match ca_file {
-        Some(path) => {
-            for certificate in certificates(path)? {
-                roots.add(certificate)?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn describe(error: reqwest::Error) -> String {
@@ -234,7 +227,11 @@ fn describe(error: reqwest::Error) -> String {
     if text.contains("UnknownIssuer") {
         return format!("{text}; put its CA into hadoop.caFile");
     }
-    if error.is_timeout() { "no answer in time".into() } else { text }
+    if error.is_timeout() {
+        "no answer in time".into()
+    } else {
+        text
+    }
 }
 
 fn cookie_header(cookie: &Cookie) -> Option<(::http::HeaderName, HeaderValue)> {
@@ -259,7 +256,10 @@ fn auth_cookie(headers: &HeaderMap) -> Option<Zeroizing<String>> {
 fn server_token(headers: &HeaderMap) -> Option<Vec<u8>> {
     headers.get_all(WWW_AUTHENTICATE).iter().find_map(|header| {
         let token = header.to_str().ok()?.strip_prefix("Negotiate ")?.trim();
-        STANDARD.decode(token).ok().filter(|token| !token.is_empty())
+        STANDARD
+            .decode(token)
+            .ok()
+            .filter(|token| !token.is_empty())
     })
 }
 
@@ -279,13 +279,21 @@ mod tests {
         assert_eq!(read(&["hadoop.auth=; Path=/; HttpOnly"]), None);
         assert_eq!(read(&["hadoop.auth=\"\"; Path=/"]), None);
         assert_eq!(read(&["other=1"]), None);
-        let cookie = read(&["a=b", "hadoop.auth=\"u=k&p=k@R&s=x=\"; Path=/kms/v1/; Secure"]);
+        let cookie = read(&[
+            "a=b",
+            "hadoop.auth=\"u=k&p=k@R&s=x=\"; Path=/kms/v1/; Secure",
+        ]);
         assert_eq!(cookie.unwrap(), "hadoop.auth=\"u=k&p=k@R&s=x=\"");
     }
 
     #[test]
     fn a_bare_negotiate_is_no_proof() {
-        let read = |line| server_token(&HeaderMap::from_iter([(WWW_AUTHENTICATE, HeaderValue::from_static(line))]));
+        let read = |line| {
+            server_token(&HeaderMap::from_iter([(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static(line),
+            )]))
+        };
         assert_eq!(read("Negotiate"), None);
         assert_eq!(read("Negotiate !"), None);
         assert_eq!(read("Negotiate b2s=").unwrap(), b"ok");

@@ -17,15 +17,24 @@ pub(super) struct Interval {
 impl Interval {
     pub(super) fn assumed(interval: Duration) -> Self {
         let assumed_millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
-        Self { learnt_millis: AtomicU64::new(0), assumed_millis }
+        Self {
+            learnt_millis: AtomicU64::new(0),
+            assumed_millis,
+        }
     }
 
     /// When a token that was just issued stops working. The first one is renewed at once to find out.
-    pub(super) async fn expiry(&self, service: &dyn TokenService, token: &Token, dates: Dates) -> u64 {
+    pub(super) async fn expiry(
+        &self,
+        service: &dyn TokenService,
+        token: &Token,
+        dates: Dates,
+    ) -> u64 {
         let mut millis = self.learnt_millis.load(Ordering::Relaxed);
         if millis == 0 {
             millis = match service.renew(token).await {
-                Ok(until) => self.learn(until.saturating_sub(dates.issued)),
+                // The renewal was some milliseconds after the issue; intervals are whole seconds.
+                Ok(until) => self.learn(until.saturating_sub(dates.issued) / 1000 * 1000),
                 Err(HadoopError::NotRenewer { .. }) => self.learn(self.assumed_millis),
                 Err(_) => self.assumed_millis,
             };
@@ -49,6 +58,9 @@ pub(super) struct Dates {
 impl Dates {
     pub(super) fn of(identifier: &Identifier) -> Self {
         let millis = |date: i64| u64::try_from(date).unwrap_or_default();
-        Self { issued: millis(identifier.issue_date), max: millis(identifier.max_date) }
+        Self {
+            issued: millis(identifier.issue_date),
+            max: millis(identifier.max_date),
+        }
     }
 }

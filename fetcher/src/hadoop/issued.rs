@@ -39,13 +39,26 @@ pub(super) fn encode(text: &str) -> String {
 }
 
 /// The token of an answer; one of anybody but `user` is never handed on.
-pub(super) fn token(answer: &Answer, host: &str, user: &HadoopUser) -> Result<(Token, Identifier), HadoopError> {
-    let bad = |what: String| HadoopError::BadAnswer { host: host.into(), what };
+pub(super) fn token(
+    answer: &Answer,
+    host: &str,
+    user: &HadoopUser,
+) -> Result<(Token, Identifier), HadoopError> {
+    let bad = |what: String| HadoopError::BadAnswer {
+        host: host.into(),
+        what,
+    };
     let read: TokenAnswer = remote::json(answer, host)?;
-    let token = Token::from_url_string(read.token.url_string.expose()).map_err(|error| bad(error.to_string()))?;
-    let identifier = token.parse_identifier().map_err(|error| bad(error.to_string()))?;
+    let token = Token::from_url_string(read.token.url_string.expose())
+        .map_err(|error| bad(error.to_string()))?;
+    let identifier = token
+        .parse_identifier()
+        .map_err(|error| bad(error.to_string()))?;
     if identifier.owner != user.as_str() {
-        return Err(bad(format!("a token of {:?} instead of {user}", identifier.owner)));
+        return Err(bad(format!(
+            "a token of {:?} instead of {user}",
+            identifier.owner
+        )));
     }
     Ok((token, identifier))
 }
@@ -63,7 +76,10 @@ pub(super) fn copies(
         Ok((spelling, token))
     };
     let all: Result<Vec<_>, CredentialsError> = spellings.into_iter().map(copy).collect();
-    all.map_err(|error| HadoopError::BadAnswer { host: host.into(), what: error.to_string() })
+    all.map_err(|error| HadoopError::BadAnswer {
+        host: host.into(),
+        what: error.to_string(),
+    })
 }
 
 /// Adds the dates to the copies of one token.

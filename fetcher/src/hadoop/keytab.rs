@@ -20,13 +20,24 @@ pub enum KeytabError {
     #[error("the keytab {0} does not exist: mount the Secret that holds it there")]
     Missing(PathBuf),
     #[error("the keytab {path} cannot be read: let our user read it")]
-    Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("{0} is no keytab of version 5.2: make it anew with ktutil or kadmin, and see that it was copied as binary")]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(
+        "{0} is no keytab of version 5.2: make it anew with ktutil or kadmin, and see that it was copied as binary"
+    )]
     Corrupt(PathBuf),
     #[error("the keytab {0} holds no keys: export the principal's key into it")]
     Empty(PathBuf),
-    #[error("the keytab {path} has no key of {wanted}, only of {found}: give hadoop.principal one of these, or add the key")]
-    WrongPrincipal { path: PathBuf, wanted: String, found: String },
+    #[error(
+        "the keytab {path} has no key of {wanted}, only of {found}: give hadoop.principal one of these, or add the key"
+    )]
+    WrongPrincipal {
+        path: PathBuf,
+        wanted: String,
+        found: String,
+    },
 }
 
 /// Whose keys a keytab holds.
@@ -42,10 +53,14 @@ impl Keytab {
     /// # Errors
     /// Missing, unreadable, corrupt or empty.
     pub fn from_env_value(value: Option<&str>) -> Result<(PathBuf, Self), KeytabError> {
-        let value = value.filter(|text| !text.is_empty()).ok_or(KeytabError::NotSet)?;
+        let value = value
+            .filter(|text| !text.is_empty())
+            .ok_or(KeytabError::NotSet)?;
         let path = match value.split_once(':') {
             Some(("FILE" | "WRFILE", path)) => path,
-            Some((kind, _)) if !kind.contains('/') => return Err(KeytabError::NoFile(value.into())),
+            Some((kind, _)) if !kind.contains('/') => {
+                return Err(KeytabError::NoFile(value.into()));
+            }
             _ => value,
         };
         let path = PathBuf::from(path);
@@ -60,7 +75,10 @@ impl Keytab {
     pub fn read(path: &Path) -> Result<Self, KeytabError> {
         let bytes = Zeroizing::new(fs::read(path).map_err(|source| match source.kind() {
             ErrorKind::NotFound => KeytabError::Missing(path.into()),
-            _ => KeytabError::Unreadable { path: path.into(), source },
+            _ => KeytabError::Unreadable {
+                path: path.into(),
+                source,
+            },
         })?);
         let keytab = Self::parse(&bytes).ok_or_else(|| KeytabError::Corrupt(path.into()))?;
         if keytab.principals.is_empty() {
@@ -74,11 +92,20 @@ impl Keytab {
     /// # Errors
     /// With the principals that are there.
     pub fn key_version(&self, path: &Path, principal: &str) -> Result<u32, KeytabError> {
-        self.principals.get(principal).copied().ok_or_else(|| KeytabError::WrongPrincipal {
-            path: path.into(),
-            wanted: principal.into(),
-            found: self.principals.keys().take(5).cloned().collect::<Vec<_>>().join(", "),
-        })
+        self.principals
+            .get(principal)
+            .copied()
+            .ok_or_else(|| KeytabError::WrongPrincipal {
+                path: path.into(),
+                wanted: principal.into(),
+                found: self
+                    .principals
+                    .keys()
+                    .take(5)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
@@ -87,7 +114,8 @@ impl Keytab {
         while !rest.is_empty() {
             let (length, after) = rest.split_first_chunk::<4>()?;
             let length = i32::from_be_bytes(*length);
-            let (record, after) = after.split_at_checked(usize::try_from(length.unsigned_abs()).ok()?)?;
+            let (record, after) =
+                after.split_at_checked(usize::try_from(length.unsigned_abs()).ok()?)?;
             rest = after;
             // A removed key leaves a hole of negative length; zeros fill the file's end.
             if length == 0 {
@@ -115,8 +143,13 @@ fn entry(record: &[u8]) -> Option<(String, u32)> {
     let key_length = cursor.u16()?;
     cursor.take(usize::from(key_length))?;
     // Versions above 255 stand in four more bytes.
-    let long_version = cursor.0.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes));
-    let version = long_version.filter(|version| *version != 0).unwrap_or(short_version);
+    let long_version = cursor
+        .0
+        .first_chunk::<4>()
+        .map(|bytes| u32::from_be_bytes(*bytes));
+    let version = long_version
+        .filter(|version| *version != 0)
+        .unwrap_or(short_version);
     Some((format!("{}@{realm}", name?.join("/")), version))
 }
 

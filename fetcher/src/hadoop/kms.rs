@@ -1,7 +1,6 @@
 //! Delegation tokens of the key management server, for encryption zones.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,13 +8,12 @@ use ::http::Method;
 use futures::future::{BoxFuture, FutureExt, join_all};
 use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
-use thiserror::Error;
 
 use super::failover::Hosts;
-use super::host::HostPort;
 use super::http::{Host, Login};
 use super::interval::Interval;
 use super::issued::{self, encode};
+use super::key_provider::{InvalidKeyProvider, KeyProvider};
 use super::services::Caller;
 use super::webhdfs::WebHdfs;
 use super::{HadoopError, Issued, TokenService};
@@ -23,77 +21,10 @@ use super::{HadoopError, Issued, TokenService};
 const NAME: &str = "kms";
 const KIND: &str = "kms-dt";
 const PATH: &str = "/v1/";
-const PORT: u16 = 9600;
 /// The KMS's own default (hadoop.kms.authentication.delegation-token.renew-interval.sec).
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long «there is no KMS» is believed.
 const NONE_FOR: Duration = Duration::from_secs(3600);
-
-/// `kms://https@host1;host2:9600/kms`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyProvider {
-    uri: String,
-    scheme: &'static str,
-    hosts: Vec<HostPort>,
-    path: String,
-}
-
-/// A text that is no key provider of ours.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("{0:?} is no KMS address (kms://https@host:9600/kms): see hadoop.security.key.provider.path on the NameNodes")]
-pub struct InvalidKeyProvider(String);
-
-impl FromStr for KeyProvider {
-    type Err = InvalidKeyProvider;
-
-    fn from_str(uri: &str) -> Result<Self, InvalidKeyProvider> {
-        Self::parse(uri).ok_or_else(|| InvalidKeyProvider(uri.chars().take(200).collect()))
-    }
-}
-
-impl KeyProvider {
-    fn parse(uri: &str) -> Option<Self> {
-        let (scheme, rest) = uri.strip_prefix("kms://")?.split_once('@')?;
-        let scheme = match scheme {
-            "http" => "http",
-            "https" => "https",
-            _ => return None,
-        };
-        let (authority, path) = rest.split_once('/')?;
-        let path_fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
-        let path = path.trim_end_matches('/');
-        // The port stands once, after the last host.
-        let (names, port) = match authority.rsplit_once(':') {
-            Some((names, port)) => (names, port.parse().ok()?),
-            None => (authority, PORT),
-        };
-        let hosts: Option<Vec<_>> = names.split(';').map(|name| HostPort::parse(name, port)).collect();
-        let all = path.bytes().all(path_fits);
-        Some(Self { uri: uri.into(), scheme, hosts: hosts?, path: format!("/{path}") }).filter(|_| all)
-    }
-
-    /// What clients look for: the whole URI, letter for letter; a client of one member only, that one's.
-    #[must_use]
-    pub fn spellings(&self) -> Vec<String> {
-        let mut all = vec![self.uri.clone()];
-        for host in &self.hosts {
-            let one = format!("kms://{}@{host}{}", self.scheme, self.path);
-            if !all.contains(&one) {
-                all.push(one);
-            }
-        }
-        all
-    }
-
-    fn hosts(&self) -> Hosts {
-        // GETDELEGATIONTOKEN itself sets no cookie.
-        let login = Login { method: Method::OPTIONS, path: PATH };
-        let one = |host: &HostPort| {
-            Host::new(format!("{}://{host}{}", self.scheme, self.path), &host.host, login.clone())
-        };
-        Hosts::new(NAME, self.hosts.iter().map(one).collect())
-    }
-}
 
 /// The KMS that the name services use.
 pub(super) struct Kms {
@@ -106,7 +37,12 @@ pub(super) struct Kms {
 
 impl Kms {
     pub(super) fn new(caller: Arc<Caller>, name_services: Vec<Arc<WebHdfs>>) -> Self {
-        Self { caller, name_services, known: Mutex::default(), interval: Interval::assumed(DAY) }
+        Self {
+            caller,
+            name_services,
+            known: Mutex::default(),
+            interval: Interval::assumed(DAY),
+        }
     }
 
     /// As the NameNodes name them. One that is down must not take the others' keys away.
@@ -118,9 +54,12 @@ impl Kms {
             match answer {
                 Ok(uri) => {
                     answered = true;
-                    let provider = uri.map(|uri| uri.parse()).transpose().map_err(|error: InvalidKeyProvider| {
-                        HadoopError::BadAnswer { host: NAME.into(), what: error.to_string() }
-                    })?;
+                    let provider = uri.map(|uri| uri.parse()).transpose().map_err(
+                        |error: InvalidKeyProvider| HadoopError::BadAnswer {
+                            host: NAME.into(),
+                            what: error.to_string(),
+                        },
+                    )?;
                     found.extend(provider.filter(|it| !found.contains(it)));
                 }
                 Err(error) => failed = Some(error),
@@ -138,7 +77,11 @@ impl Kms {
 
     fn hosts(&self, provider: &KeyProvider) -> Arc<Hosts> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(provider.uri.clone()).or_insert_with(|| Arc::new(provider.hosts())))
+        Arc::clone(
+            known
+                .entry(provider.uri().to_owned())
+                .or_insert_with(|| Arc::new(members(provider))),
+        )
     }
 
     async fn get_tokens(&self, user: &HadoopUser) -> Result<Issued, HadoopError> {
@@ -154,11 +97,21 @@ impl Kms {
         Ok(all.unwrap_or_else(nothing))
     }
 
-    async fn get_token(&self, provider: &KeyProvider, user: &HadoopUser) -> Result<Issued, HadoopError> {
+    async fn get_token(
+        &self,
+        provider: &KeyProvider,
+        user: &HadoopUser,
+    ) -> Result<Issued, HadoopError> {
         let (name, renewer) = (encode(user.as_str()), encode(&self.caller.renewer));
         let query = format!("{PATH}?op=GETDELEGATIONTOKEN&doAs={name}&renewer={renewer}");
         let hosts = self.hosts(provider);
-        let call = hosts.call(&self.caller, Method::GET, &query, Some(user.as_str()), |_| false);
+        let call = hosts.call(
+            &self.caller,
+            Method::GET,
+            &query,
+            Some(user.as_str()),
+            |_| false,
+        );
         let (answer, host) = call.await?;
         let (token, identifier) = issued::token(&answer, host.base(), user)?;
         let copies = issued::copies(&token, KIND, provider.spellings(), host.base())?;
@@ -167,15 +120,38 @@ impl Kms {
 
     /// The KMS of a token is what its service text says. Without a shared store only the member that
     /// issued it knows it, so «unknown» at one is asked at the next.
-    async fn on_token(&self, operation: &str, token: &Token) -> Result<(super::remote::Answer, String), HadoopError> {
-        let provider: KeyProvider = token.service().parse().map_err(|error: InvalidKeyProvider| {
-            HadoopError::Unknown { service: NAME.into(), message: error.to_string() }
-        })?;
+    async fn on_token(
+        &self,
+        operation: &str,
+        token: &Token,
+    ) -> Result<(super::remote::Answer, String), HadoopError> {
+        let provider: KeyProvider =
+            token
+                .service()
+                .parse()
+                .map_err(|error: InvalidKeyProvider| HadoopError::Unknown {
+                    service: NAME.into(),
+                    message: error.to_string(),
+                })?;
         let query = issued::token_query(PATH, operation, token);
         let hosts = self.hosts(&provider);
-        let (answer, host) = hosts.call(&self.caller, Method::PUT, &query, None, HadoopError::lost).await?;
+        let (answer, host) = hosts
+            .call(&self.caller, Method::PUT, &query, None, HadoopError::lost)
+            .await?;
         Ok((answer, host.base().to_owned()))
     }
+}
+
+/// GETDELEGATIONTOKEN itself sets no cookie, so the session comes from another operation.
+fn members(provider: &KeyProvider) -> Hosts {
+    let login = Login {
+        method: Method::OPTIONS,
+        path: PATH,
+    };
+    let hosts = provider
+        .members()
+        .map(|(base, name)| Host::new(base, name, login.clone()));
+    Hosts::new(NAME, hosts.collect())
 }
 
 /// Several KMS count as one service: the first to expire decides.
@@ -189,10 +165,18 @@ fn merge(mut all: Issued, one: Issued) -> Issued {
 
 /// A cluster without a KMS: asked again after a while.
 fn nothing() -> Issued {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let until = millis(now + NONE_FOR);
-    Issued { tokens: Vec::new(), issued_at: millis(now), expires_at: until, max_date: until, sequence_number: 0 }
+    Issued {
+        tokens: Vec::new(),
+        issued_at: millis(now),
+        expires_at: until,
+        max_date: until,
+        sequence_number: 0,
+    }
 }
 
 impl TokenService for Kms {
@@ -213,27 +197,13 @@ impl TokenService for Kms {
     }
 
     fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>> {
-        async move { issued::gone(self.on_token("CANCELDELEGATIONTOKEN", token).await.map(drop)) }.boxed()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_read_whole_and_by_member() {
-        let both: KeyProvider = "kms://http@localhost;127.0.0.2:29600/kms".parse().unwrap();
-        let expected = [
-            "kms://http@localhost;127.0.0.2:29600/kms",
-            "kms://http@localhost:29600/kms",
-            "kms://http@127.0.0.2:29600/kms",
-        ];
-        assert_eq!(both.spellings(), expected);
-        let one: KeyProvider = "kms://https@kms.test/kms".parse().unwrap();
-        assert_eq!(one.spellings(), ["kms://https@kms.test/kms", "kms://https@kms.test:9600/kms"]);
-        for bad in ["", "jceks://file@/a", "kms://http@h:1", "kms://ftp@h:1/kms", "kms://http@h:x/kms", "kms://http@;:1/kms", "kms://http@h:1/kms?x"] {
-            assert!(bad.parse::<KeyProvider>().is_err(), "{bad:?}");
+        async move {
+            issued::gone(
+                self.on_token("CANCELDELEGATIONTOKEN", token)
+                    .await
+                    .map(drop),
+            )
         }
+        .boxed()
     }
 }

@@ -9,19 +9,22 @@ mod host;
 pub mod http;
 mod interval;
 mod issued;
-mod kms;
+mod key_provider;
 pub mod keytab;
+mod kms;
 mod remote;
 mod service;
 mod services;
 pub mod spnego;
+mod trust;
 mod truststore;
 mod webhdfs;
 
 pub use error::HadoopError;
-pub use kms::KeyProvider;
+pub use key_provider::{InvalidKeyProvider, KeyProvider};
 pub use service::{Issued, TokenService};
 pub use services::{HadoopServices, Settings, SetupError};
+pub use trust::HttpSetupError;
 
 #[cfg(test)]
 mod tests;

@@ -51,22 +51,40 @@ pub(super) fn json<T: DeserializeOwned>(answer: &Answer, host: &str) -> Result<T
             serde_json::error::Category::Data => "its JSON has another shape",
             _ => "it is no JSON",
         };
-        HadoopError::BadAnswer { host: host.into(), what: format!("{}, {what}", answer.status) }
+        HadoopError::BadAnswer {
+            host: host.into(),
+            what: format!("{}, {what}", answer.status),
+        }
     })
 }
 
 /// What a refusal means.
 pub(super) fn failure(answer: &Answer, asked: Asked<'_>) -> HadoopError {
-    let said = serde_json::from_slice::<RemoteAnswer>(&answer.body).map(|it| it.remote).ok();
+    let said = serde_json::from_slice::<RemoteAnswer>(&answer.body)
+        .map(|it| it.remote)
+        .ok();
     let Some(said) = said.or_else(|| in_reason_phrase(answer)) else {
         if gss_failure(answer).is_some() {
             return ticket_refused(asked.host, answer);
         }
-        let what = format!("{}{}", answer.status, title(answer).map(|it| format!(", {it}")).unwrap_or_default());
-        return HadoopError::BadAnswer { host: asked.host.into(), what };
+        let what = format!(
+            "{}{}",
+            answer.status,
+            title(answer)
+                .map(|it| format!(", {it}"))
+                .unwrap_or_default()
+        );
+        return HadoopError::BadAnswer {
+            host: asked.host.into(),
+            what,
+        };
     };
     let name = said.exception.rsplit(['.', '$']).next().unwrap_or_default();
-    named(name, &clean(said.message.as_deref().unwrap_or_default()), asked)
+    named(
+        name,
+        &clean(said.message.as_deref().unwrap_or_default()),
+        asked,
+    )
 }
 
 fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
@@ -74,29 +92,61 @@ fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
     let principal = asked.principal.to_owned();
     let text = message.to_owned();
     match exception {
-        "StandbyException" | "ObserverRetryOnActiveException" => HadoopError::AllStandby { service },
-        "SafeModeException" => HadoopError::SafeMode { service, message: text },
-        "RetriableException" if message.contains("safe mode") => HadoopError::SafeMode { service, message: text },
+        "StandbyException" | "ObserverRetryOnActiveException" => {
+            HadoopError::AllStandby { service }
+        }
+        "SafeModeException" => HadoopError::SafeMode {
+            service,
+            message: text,
+        },
+        "RetriableException" if message.contains("safe mode") => HadoopError::SafeMode {
+            service,
+            message: text,
+        },
         _ if message.contains("Unauthorized connection for super-user") => {
-            HadoopError::HostNotAllowed { service, principal, message: text }
+            HadoopError::HostNotAllowed {
+                service,
+                principal,
+                message: text,
+            }
         }
         _ if message.contains("is not allowed to impersonate") => {
             let user = asked.user.unwrap_or("the user").to_owned();
-            HadoopError::NotImpersonated { service, principal, user, message: text }
+            HadoopError::NotImpersonated {
+                service,
+                principal,
+                user,
+                message: text,
+            }
         }
-        _ if means_lost(exception, message) => HadoopError::Unknown { service, message: text },
+        _ if means_lost(exception, message) => HadoopError::Unknown {
+            service,
+            message: text,
+        },
         "AccessControlException" if message.contains("non-matching renewer") => {
-            HadoopError::NotRenewer { service, message: text }
+            HadoopError::NotRenewer {
+                service,
+                message: text,
+            }
         }
-        _ => HadoopError::Refused { service, exception: clean(exception), message: text },
+        _ => HadoopError::Refused {
+            service,
+            exception: clean(exception),
+            message: text,
+        },
     }
 }
 
 /// «Unknown token» in each of its spellings. A KMS that forgot its tokens says «wrong password».
 fn means_lost(exception: &str, message: &str) -> bool {
-    let spellings =
-        ["InvalidToken", "can't be found in cache", "with wrong password", "Invalid delegation token, cannot cancel"];
-    matches!(exception, "InvalidToken" | "EOFException") || spellings.iter().any(|it| message.contains(it))
+    let spellings = [
+        "InvalidToken",
+        "can't be found in cache",
+        "with wrong password",
+        "Invalid delegation token, cannot cancel",
+    ];
+    matches!(exception, "InvalidToken" | "EOFException")
+        || spellings.iter().any(|it| message.contains(it))
 }
 
 /// `org.apache.…$InvalidToken: text`, or only the text.
@@ -111,28 +161,46 @@ fn in_reason_phrase(answer: &Answer) -> Option<RemoteException> {
         _ if phrase.starts_with("Invalid delegation token") => ("InvalidToken", phrase),
         _ => return None,
     };
-    Some(RemoteException { exception: exception.into(), message: Some(message.into()) })
+    Some(RemoteException {
+        exception: exception.into(),
+        message: Some(message.into()),
+    })
 }
 
 fn is_class(text: &str) -> bool {
-    text.contains('.') && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".$_".contains(&byte))
+    text.contains('.')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".$_".contains(&byte))
 }
 
 /// A server that cannot read our ticket answers HTML; why, stands in the reason phrase and the title.
 fn gss_failure(answer: &Answer) -> Option<String> {
     let texts = [answer.reason.clone(), title(answer)];
-    texts.into_iter().flatten().find(|text| text.contains("GSSException")).map(|text| clean(&text))
+    texts
+        .into_iter()
+        .flatten()
+        .find(|text| text.contains("GSSException"))
+        .map(|text| clean(&text))
 }
 
 pub(super) fn ticket_refused(host: &str, answer: &Answer) -> HadoopError {
-    let message = gss_failure(answer).or_else(|| answer.reason.as_deref().map(clean)).or_else(|| title(answer));
+    let message = gss_failure(answer)
+        .or_else(|| answer.reason.as_deref().map(clean))
+        .or_else(|| title(answer));
     let message = message.unwrap_or_else(|| answer.status.to_string());
     let advice = match &message {
         it if it.contains("Clock skew") => "; synchronise its clock with NTP",
-        it if it.contains("Checksum failed") => "; its HTTP keytab is older than the KDC's key: export it anew",
+        it if it.contains("Checksum failed") => {
+            "; its HTTP keytab is older than the KDC's key: export it anew"
+        }
         _ => "; see that hadoop.http.authentication.type is kerberos there",
     };
-    HadoopError::TicketRefused { host: host.into(), message, advice }
+    HadoopError::TicketRefused {
+        host: host.into(),
+        message,
+        advice,
+    }
 }
 
 /// Two tickets in one microsecond: a new one helps.
@@ -148,7 +216,10 @@ fn title(answer: &Answer) -> Option<String> {
 
 /// One line, bounded, nothing that moves a terminal's cursor.
 fn clean(text: &str) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|it| !it.is_empty()).collect();
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|it| !it.is_empty())
+        .collect();
     words.join(" ").chars().take(MAX_TEXT).collect()
 }
 

@@ -29,7 +29,10 @@ impl Issued {
     pub fn distinct(&self) -> Vec<&Token> {
         let mut seen: Vec<&Token> = Vec::new();
         for (_, token) in &self.tokens {
-            if !seen.iter().any(|other| other.identifier() == token.identifier()) {
+            if !seen
+                .iter()
+                .any(|other| other.identifier() == token.identifier())
+            {
                 seen.push(token);
             }
         }

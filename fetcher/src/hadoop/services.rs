@@ -10,9 +10,10 @@ use thiserror::Error;
 
 use super::client_conf::ClientConf;
 use super::conf::{Cluster, ClusterError, Conf, ConfError};
-use super::http::{Http, HttpSetupError};
+use super::http::Http;
 use super::kms::Kms;
 use super::spnego::{InvalidPrincipal, Negotiate, Principal, Spnego};
+use super::trust::HttpSetupError;
 use super::truststore::{self, TruststoreError};
 use super::webhdfs::WebHdfs;
 use super::{HadoopError, TokenService};
@@ -93,7 +94,10 @@ impl HadoopServices {
     ///
     /// # Errors
     /// What in the configuration has to change.
-    pub fn with_negotiate(settings: &Settings, negotiate: Arc<dyn Negotiate>) -> Result<Self, SetupError> {
+    pub fn with_negotiate(
+        settings: &Settings,
+        negotiate: Arc<dyn Negotiate>,
+    ) -> Result<Self, SetupError> {
         let principal: Principal = settings.principal.parse()?;
         if settings.renewer.trim().is_empty() {
             return Err(SetupError::Renewer);
@@ -109,10 +113,20 @@ impl HadoopServices {
         let name_services: Vec<Arc<WebHdfs>> = cluster
             .services
             .iter()
-            .map(|service| Arc::new(WebHdfs::new(Arc::clone(&caller), service, cluster.renew_interval)))
+            .map(|service| {
+                Arc::new(WebHdfs::new(
+                    Arc::clone(&caller),
+                    service,
+                    cluster.renew_interval,
+                ))
+            })
             .collect();
         let mut services: Vec<Arc<dyn TokenService>> = Vec::new();
-        services.extend(name_services.iter().map(|it| Arc::clone(it) as Arc<dyn TokenService>));
+        services.extend(
+            name_services
+                .iter()
+                .map(|it| Arc::clone(it) as Arc<dyn TokenService>),
+        );
         if settings.kms {
             services.push(Arc::new(Kms::new(caller, name_services)));
         }
@@ -120,7 +134,11 @@ impl HadoopServices {
         if let Some(ca_file) = &settings.ca_file {
             client_conf.extend(truststore::files(ca_file)?);
         }
-        Ok(Self { cluster, services, client_conf })
+        Ok(Self {
+            cluster,
+            services,
+            client_conf,
+        })
     }
 
     /// In a stable order: the name services as configured, then `kms`.

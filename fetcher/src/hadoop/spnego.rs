@@ -11,7 +11,9 @@ use futures::future::{BoxFuture, FutureExt};
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext};
 use libgssapi::credential::{Cred, CredUsage};
 use libgssapi::name::Name;
-use libgssapi::oid::{GSS_MECH_KRB5, GSS_MECH_SPNEGO, GSS_NT_HOSTBASED_SERVICE, GSS_NT_KRB5_PRINCIPAL};
+use libgssapi::oid::{
+    GSS_MECH_KRB5, GSS_MECH_SPNEGO, GSS_NT_HOSTBASED_SERVICE, GSS_NT_KRB5_PRINCIPAL,
+};
 use libgssapi::oid::{Oid, OidSet};
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -41,11 +43,16 @@ impl FromStr for Principal {
     fn from_str(text: &str) -> Result<Self, InvalidPrincipal> {
         let fits = text.split_once('@').is_some_and(|(name, realm)| {
             let plain = |part: &str| {
-                !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@')
+                !part.is_empty()
+                    && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@')
             };
             plain(realm) && name.split('/').count() <= 2 && name.split('/').all(plain)
         });
-        if fits { Ok(Self(text.into())) } else { Err(InvalidPrincipal(text.into())) }
+        if fits {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidPrincipal(text.into()))
+        }
     }
 }
 
@@ -87,7 +94,10 @@ pub struct Spnego {
 impl Spnego {
     #[must_use]
     pub fn new(principal: Principal) -> Self {
-        Self { principal, slots: Arc::new(Semaphore::new(MAX_BLOCKING)) }
+        Self {
+            principal,
+            slots: Arc::new(Semaphore::new(MAX_BLOCKING)),
+        }
     }
 
     /// Gets a ticket for HTTP at that host and says what is wrong where that fails; sends nothing there.
@@ -96,19 +106,29 @@ impl Spnego {
     /// The keytab's, the KDC's or the clock's fault, told apart.
     pub async fn probe(&self, host: &str) -> Result<(), SpnegoError> {
         let (principal, host) = (self.principal.clone(), host.to_owned());
-        self.blocking(move || begin(&principal, &host, GSS_MECH_KRB5).map(drop).map_err(|error| *error)).await
+        self.blocking(move || {
+            begin(&principal, &host, GSS_MECH_KRB5)
+                .map(drop)
+                .map_err(|error| *error)
+        })
+        .await
     }
 
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, SpnegoError> + Send + 'static,
     ) -> Result<T, SpnegoError> {
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| SpnegoError::Stopped)?;
+        let slot = Arc::clone(&self.slots)
+            .acquire_owned()
+            .await
+            .map_err(|_| SpnegoError::Stopped)?;
         let run = move || {
             let _slot = slot;
             work()
         };
-        tokio::task::spawn_blocking(run).await.map_err(|_| SpnegoError::Stopped)?
+        tokio::task::spawn_blocking(run)
+            .await
+            .map_err(|_| SpnegoError::Stopped)?
     }
 }
 
@@ -138,17 +158,27 @@ impl Exchange for Started {
     fn finish(self: Box<Self>, answer: Vec<u8>) -> BoxFuture<'static, Result<(), SpnegoError>> {
         let work = move || {
             let mut this = *self;
-            this.context.step(Some(&answer), None).map_err(|error| SpnegoError::NotMutual {
-                host: this.host.clone(),
-                text: error.to_string(),
-            })?;
+            this.context
+                .step(Some(&answer), None)
+                .map_err(|error| SpnegoError::NotMutual {
+                    host: this.host.clone(),
+                    text: error.to_string(),
+                })?;
             // A context that wants more steps has not proven who the server is.
             if !this.context.is_complete() {
-                return Err(SpnegoError::NotMutual { host: this.host, text: "the exchange did not end".into() });
+                return Err(SpnegoError::NotMutual {
+                    host: this.host,
+                    text: "the exchange did not end".into(),
+                });
             }
             Ok(())
         };
-        async move { tokio::task::spawn_blocking(work).await.map_err(|_| SpnegoError::Stopped)? }.boxed()
+        async move {
+            tokio::task::spawn_blocking(work)
+                .await
+                .map_err(|_| SpnegoError::Stopped)?
+        }
+        .boxed()
     }
 }
 
@@ -162,19 +192,35 @@ fn start(principal: &Principal, host: &str) -> Result<Started, SpnegoError> {
     })
 }
 
-fn begin(principal: &Principal, host: &str, mech: Oid<'static>) -> Result<Started, Box<SpnegoError>> {
+fn begin(
+    principal: &Principal,
+    host: &str,
+    mech: Oid<'static>,
+) -> Result<Started, Box<SpnegoError>> {
     let explain = |error: libgssapi::error::Error| Box::new(explain(error, principal, host));
     let mut mechs = OidSet::new();
     mechs.add(GSS_MECH_KRB5).map_err(explain)?;
     mechs.add(GSS_MECH_SPNEGO).map_err(explain)?;
     let ours = Name::new(principal.0.as_bytes(), Some(GSS_NT_KRB5_PRINCIPAL)).map_err(explain)?;
-    let credential = Cred::acquire(Some(&ours), None, CredUsage::Initiate, Some(&mechs)).map_err(explain)?;
+    let credential =
+        Cred::acquire(Some(&ours), None, CredUsage::Initiate, Some(&mechs)).map_err(explain)?;
     let target = format!("HTTP@{host}");
     let target = Name::new(target.as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE)).map_err(explain)?;
-    let mut context = ClientCtx::new(Some(credential), target, CtxFlags::GSS_C_MUTUAL_FLAG, Some(mech));
+    let mut context = ClientCtx::new(
+        Some(credential),
+        target,
+        CtxFlags::GSS_C_MUTUAL_FLAG,
+        Some(mech),
+    );
     let token = context.step(None, None).map_err(explain)?;
-    let token = token.map(|token| Zeroizing::new(token.to_vec())).unwrap_or_default();
-    Ok(Started { context, host: host.to_owned(), token })
+    let token = token
+        .map(|token| Zeroizing::new(token.to_vec()))
+        .unwrap_or_default();
+    Ok(Started {
+        context,
+        host: host.to_owned(),
+        token,
+    })
 }
 
 /// What is wrong with the keytab is only said by the keytab itself.
@@ -194,10 +240,15 @@ mod tests {
 
     #[test]
     fn principals_are_checked() {
-        for (text, short) in [("kube2hadoop@R.COM", "kube2hadoop"), ("rm/host.test@R", "rm")] {
+        for (text, short) in [
+            ("kube2hadoop@R.COM", "kube2hadoop"),
+            ("rm/host.test@R", "rm"),
+        ] {
             assert_eq!(text.parse::<Principal>().unwrap().short_name(), short);
         }
-        for bad in ["", "a", "a@", "@R", "a/@R", "/h@R", "a/b/c@R", "a@R@S", "a b@R", "a@R\n"] {
+        for bad in [
+            "", "a", "a@", "@R", "a/@R", "/h@R", "a/b/c@R", "a@R@S", "a b@R", "a@R\n",
+        ] {
             assert!(bad.parse::<Principal>().is_err(), "{bad:?}");
         }
     }

@@ -45,11 +45,20 @@ fn from_text(text: &str, negotiate: Arc<FakeKerberos>) -> HadoopServices {
 
 /// Name service `ns1` of these NameNodes.
 fn ha(namenodes: &[SocketAddr]) -> HadoopServices {
-    let ids: Vec<String> = (1..=namenodes.len()).map(|number| format!("nn{number}")).collect();
-    let mut text = property("dfs.nameservices", "ns1") + &property("dfs.ha.namenodes.ns1", &ids.join(","));
+    let ids: Vec<String> = (1..=namenodes.len())
+        .map(|number| format!("nn{number}"))
+        .collect();
+    let mut text =
+        property("dfs.nameservices", "ns1") + &property("dfs.ha.namenodes.ns1", &ids.join(","));
     for (id, address) in ids.iter().zip(namenodes) {
-        text += &property(&format!("dfs.namenode.rpc-address.ns1.{id}"), "nn.test:8020");
-        text += &property(&format!("dfs.namenode.http-address.ns1.{id}"), &address.to_string());
+        text += &property(
+            &format!("dfs.namenode.rpc-address.ns1.{id}"),
+            "nn.test:8020",
+        );
+        text += &property(
+            &format!("dfs.namenode.http-address.ns1.{id}"),
+            &address.to_string(),
+        );
     }
     from_text(&text, Arc::default())
 }
@@ -61,7 +70,10 @@ async fn issue(services: &HadoopServices, service: &str) -> Result<Issued, Hadoo
 
 /// A port nobody listens on.
 fn closed() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -69,9 +81,17 @@ async fn a_token_is_issued_renewed_and_cancelled_in_one_session() {
     let (namenode, address) = Fake::default().start().await;
     let services = ha(&[address]);
     let issued = issue(&services, "ns1").await.unwrap();
-    let [(alias, token)] = &issued.tokens[..] else { panic!("{issued:?}") };
-    assert_eq!((alias.as_str(), token.service(), token.kind()), ("ha-hdfs:ns1", "ha-hdfs:ns1", "HDFS_DELEGATION_TOKEN"));
-    assert_eq!((issued.issued_at, issued.expires_at, issued.max_date), (ISSUED, ISSUED + INTERVAL, ISSUED + LIFE));
+    let [(alias, token)] = &issued.tokens[..] else {
+        panic!("{issued:?}")
+    };
+    assert_eq!(
+        (alias.as_str(), token.service(), token.kind()),
+        ("ha-hdfs:ns1", "ha-hdfs:ns1", "HDFS_DELEGATION_TOKEN")
+    );
+    assert_eq!(
+        (issued.issued_at, issued.expires_at, issued.max_date),
+        (ISSUED, ISSUED + INTERVAL, ISSUED + LIFE)
+    );
     let ns1 = services.get("ns1").unwrap();
     assert_eq!(ns1.renew(token).await.unwrap(), ISSUED + INTERVAL);
     ns1.cancel(token).await.unwrap();
@@ -101,7 +121,10 @@ async fn a_replayed_ticket_is_followed_by_a_new_one() {
     let fake = Fake::default();
     *fake.replays.lock().unwrap() = 100;
     let (_, address) = fake.start().await;
-    assert_eq!(issue(&ha(&[address]), "ns1").await.unwrap_err().reason(), "ticket-refused");
+    assert_eq!(
+        issue(&ha(&[address]), "ns1").await.unwrap_err().reason(),
+        "ticket-refused"
+    );
 }
 
 #[tokio::test]
@@ -109,7 +132,10 @@ async fn a_server_that_proves_nothing_gets_nothing() {
     let fake = Fake::default();
     *fake.impostor.lock().unwrap() = true;
     let (namenode, address) = fake.start().await;
-    assert_eq!(issue(&ha(&[address]), "ns1").await.unwrap_err().reason(), "kerberos-not-mutual");
+    assert_eq!(
+        issue(&ha(&[address]), "ns1").await.unwrap_err().reason(),
+        "kerberos-not-mutual"
+    );
     assert_eq!(namenode.asked(""), 0);
 }
 
@@ -122,7 +148,13 @@ async fn standby_and_dead_namenodes_are_passed_over_and_remembered() {
     let services = ha(&[first, closed(), last]);
     issue(&services, "ns1").await.unwrap();
     issue(&services, "ns1").await.unwrap();
-    assert_eq!((standby.asked("GETDELEGATIONTOKEN"), active.asked("GETDELEGATIONTOKEN")), (1, 2));
+    assert_eq!(
+        (
+            standby.asked("GETDELEGATIONTOKEN"),
+            active.asked("GETDELEGATIONTOKEN")
+        ),
+        (1, 2)
+    );
 }
 
 #[tokio::test]
@@ -135,7 +167,10 @@ async fn without_an_active_namenode_the_error_says_why() {
     let dead = closed();
     let error = issue(&ha(&[address, dead]), "ns1").await.unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("standby; ") && text.contains(&dead.to_string()) && text.contains("refused"), "{text}");
+    assert!(
+        text.contains("standby; ") && text.contains(&dead.to_string()) && text.contains("refused"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -163,7 +198,13 @@ async fn a_token_that_is_gone_is_cancelled() {
 #[tokio::test]
 async fn answers_of_something_else_are_told_so() {
     let huge: &'static str = Box::leak("x".repeat(1024 * 1024 + 1).into_boxed_str());
-    for body in ["<html>Welcome", "{\"Token\":{\"urlString\":\"AAA", "{\"Token\":{\"urlString\":\"!\"}}", "", huge] {
+    for body in [
+        "<html>Welcome",
+        "{\"Token\":{\"urlString\":\"AAA",
+        "{\"Token\":{\"urlString\":\"!\"}}",
+        "",
+        huge,
+    ] {
         let fake = Fake::default();
         *fake.always.lock().unwrap() = Some((200, body));
         let (_, address) = fake.start().await;
@@ -177,20 +218,34 @@ async fn answers_of_something_else_are_told_so() {
 async fn nobody_gets_anothers_token_or_a_denied_ones() {
     let (namenode, address) = Fake::default().start().await;
     let services = ha(&[address]);
-    let denied = services.get("ns1").unwrap().issue(&"hdfs".parse().unwrap()).await.unwrap_err();
+    let denied = services
+        .get("ns1")
+        .unwrap()
+        .issue(&"hdfs".parse().unwrap())
+        .await
+        .unwrap_err();
     assert!(matches!(denied, HadoopError::UserDenied(_)));
     assert_eq!(namenode.asked(""), 0);
     let bobs = Fake::default();
     let (_, address) = bobs.start().await;
     let services = ha(&[address]);
-    let bob = services.get("ns1").unwrap().issue(&"bob".parse().unwrap()).await.unwrap();
+    let bob = services
+        .get("ns1")
+        .unwrap()
+        .issue(&"bob".parse().unwrap())
+        .await
+        .unwrap();
     let text = bob.tokens[0].1.to_url_string();
     let wrong = Fake::default();
-    let body: &'static str = Box::leak(format!("{{\"Token\":{{\"urlString\":\"{}\"}}}}", text.expose()).into());
+    let body: &'static str =
+        Box::leak(format!("{{\"Token\":{{\"urlString\":\"{}\"}}}}", text.expose()).into());
     *wrong.always.lock().unwrap() = Some((200, body));
     let (_, address) = wrong.start().await;
     let error = issue(&ha(&[address]), "ns1").await.unwrap_err().to_string();
-    assert!(error.contains("a token of \"bob\" instead of alice"), "{error}");
+    assert!(
+        error.contains("a token of \"bob\" instead of alice"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -198,9 +253,21 @@ async fn a_single_namenode_is_found_by_address_and_by_name() {
     let (_, address) = Fake::default().start().await;
     let text = property("fs.defaultFS", "hdfs://localhost:9000")
         + &property("dfs.namenode.http-address", &address.to_string());
-    let issued = issue(&from_text(&text, Arc::default()), "localhost").await.unwrap();
-    let found: Vec<_> = issued.tokens.iter().map(|(alias, token)| (alias.as_str(), token.service())).collect();
-    assert_eq!(found, [("127.0.0.1:9000", "127.0.0.1:9000"), ("localhost:9000", "localhost:9000")]);
+    let issued = issue(&from_text(&text, Arc::default()), "localhost")
+        .await
+        .unwrap();
+    let found: Vec<_> = issued
+        .tokens
+        .iter()
+        .map(|(alias, token)| (alias.as_str(), token.service()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("127.0.0.1:9000", "127.0.0.1:9000"),
+            ("localhost:9000", "localhost:9000")
+        ]
+    );
     assert_eq!(issued.distinct().len(), 1);
 }
 
@@ -210,10 +277,18 @@ async fn the_kms_is_found_through_the_namenode() {
     let (namenode, address) = Fake::default().start().await;
     let services = ha(&[address]);
     assert!(issue(&services, "kms").await.unwrap().tokens.is_empty());
-    let uri = format!("kms://http@{};127.0.0.1:{}/kms", kms_address.ip(), kms_address.port());
+    let uri = format!(
+        "kms://http@{};127.0.0.1:{}/kms",
+        kms_address.ip(),
+        kms_address.port()
+    );
     *namenode.key_provider.lock().unwrap() = uri.clone();
     let issued = issue(&services, "kms").await.unwrap();
-    let aliases: Vec<_> = issued.tokens.iter().map(|(alias, _)| alias.clone()).collect();
+    let aliases: Vec<_> = issued
+        .tokens
+        .iter()
+        .map(|(alias, _)| alias.clone())
+        .collect();
     assert_eq!(aliases, [uri, format!("kms://http@{kms_address}/kms")]);
     let token = &issued.tokens[0].1;
     assert_eq!(token.kind(), "kms-dt");
@@ -227,6 +302,13 @@ async fn the_kms_is_found_through_the_namenode() {
 async fn a_dead_kdc_or_keytab_never_shows_as_a_panic() {
     // The real library, with no keytab in this process's environment.
     use super::spnego::{Negotiate, Spnego};
-    let error = Spnego::new("k2h@NO.SUCH.REALM".parse().unwrap()).start("nn.test").await.err().unwrap();
-    assert!(["keytab", "kerberos-realm-unknown", "kerberos-no-ticket"].contains(&error.reason()), "{error}");
+    let error = Spnego::new("k2h@NO.SUCH.REALM".parse().unwrap())
+        .start("nn.test")
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        ["keytab", "kerberos-realm-unknown", "kerberos-no-ticket"].contains(&error.reason()),
+        "{error}"
+    );
 }

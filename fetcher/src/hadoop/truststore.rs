@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use thiserror::Error;
 
 use super::client_conf;
-use super::http::{HttpSetupError, certificates};
+use super::trust::{HttpSetupError, certificates};
 
 const FILE: &str = "truststore.jks";
 /// Where the injected client writes it.
@@ -41,7 +41,10 @@ pub(super) fn files(ca_file: &Path) -> Result<BTreeMap<String, Vec<u8>>, Trustst
         ("ssl.client.truststore.type", "jks"),
     ];
     let conf = client_conf::write(properties.into_iter());
-    Ok(BTreeMap::from([("ssl-client.xml".to_owned(), conf), (FILE.to_owned(), store)]))
+    Ok(BTreeMap::from([
+        ("ssl-client.xml".to_owned(), conf),
+        (FILE.to_owned(), store),
+    ]))
 }
 
 fn jks(certificates: &[CertificateDer<'_>]) -> Option<Vec<u8>> {
@@ -84,7 +87,10 @@ mod tests {
         let store = jks(&[CertificateDer::from(vec![0x30, 0])]).unwrap();
         let (records, digest) = store.split_at(store.len() - 20);
         assert_eq!(digest.len(), 20);
-        assert_eq!(&records[..16], [0xFE, 0xED, 0xFE, 0xED, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2]);
+        assert_eq!(
+            &records[..16],
+            [0xFE, 0xED, 0xFE, 0xED, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2]
+        );
         assert_eq!(&records[16..22], b"\0\x04ca-0");
         assert_eq!(&records[30..], b"\0\x05X.509\0\0\0\x02\x30\0");
     }
@@ -94,7 +100,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.pem");
         std::fs::write(&path, "no certificate").unwrap();
-        assert!(files(&path).unwrap_err().to_string().contains("holds no CA certificate"));
+        assert!(
+            files(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("holds no CA certificate")
+        );
         assert!(files(&dir.path().join("absent")).is_err());
     }
 }

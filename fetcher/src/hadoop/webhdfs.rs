@@ -41,14 +41,26 @@ enum Spelling {
 
 impl WebHdfs {
     pub(super) fn new(caller: Arc<Caller>, service: &NameService, interval: Duration) -> Self {
-        let login = Login { method: Method::GET, path: LOGIN };
-        let hosts = service.namenodes.iter().map(|it| Host::new(&it.url, &it.host, login.clone())).collect();
+        let login = Login {
+            method: Method::GET,
+            path: LOGIN,
+        };
+        let hosts = service
+            .namenodes
+            .iter()
+            .map(|it| Host::new(&it.url, &it.host, login.clone()))
+            .collect();
         let spelling = match service.namenodes.first() {
             _ if service.logical => Spelling::Logical(format!("ha-hdfs:{}", service.id)),
             Some(namenode) => Spelling::Address(namenode.rpc.clone()),
             None => Spelling::None,
         };
-        Self { caller, hosts: Hosts::new(&service.id, hosts), spelling, interval: Interval::assumed(interval) }
+        Self {
+            caller,
+            hosts: Hosts::new(&service.id, hosts),
+            spelling,
+            interval: Interval::assumed(interval),
+        }
     }
 
     /// The URI of the KMS that encrypts this file system's keys, exactly as clients will look for it.
@@ -56,15 +68,29 @@ impl WebHdfs {
         let query = format!("{PATH}?op=GETSERVERDEFAULTS");
         let (answer, host) = match self.call(Method::GET, &query, None).await {
             // Old versions do not know the operation; none of their clients looks for it.
-            Err(HadoopError::Refused { exception, .. }) if exception == "IllegalArgumentException" => return Ok(None),
+            Err(HadoopError::Refused { exception, .. })
+                if exception == "IllegalArgumentException" =>
+            {
+                return Ok(None);
+            }
             other => other?,
         };
         let defaults: DefaultsAnswer = remote::json(&answer, host.base())?;
-        Ok(defaults.defaults.key_provider_uri.filter(|uri| !uri.is_empty()))
+        Ok(defaults
+            .defaults
+            .key_provider_uri
+            .filter(|uri| !uri.is_empty()))
     }
 
-    async fn call(&self, method: Method, query: &str, user: Option<&str>) -> Result<(remote::Answer, &Host), HadoopError> {
-        self.hosts.call(&self.caller, method, query, user, |_| false).await
+    async fn call(
+        &self,
+        method: Method,
+        query: &str,
+        user: Option<&str>,
+    ) -> Result<(remote::Answer, &Host), HadoopError> {
+        self.hosts
+            .call(&self.caller, method, query, user, |_| false)
+            .await
     }
 
     async fn spellings(&self) -> Vec<String> {

@@ -68,11 +68,16 @@ impl Cluster {
     /// # Errors
     /// A key that is missing or wrong.
     pub fn from_conf(conf: &Conf) -> Result<Self, ClusterError> {
-        let authentication = conf.get("hadoop.security.authentication").unwrap_or_else(|| "simple".into());
+        let authentication = conf
+            .get("hadoop.security.authentication")
+            .unwrap_or_else(|| "simple".into());
         if !authentication.eq_ignore_ascii_case("kerberos") {
             return Err(ClusterError::NotSecure(authentication));
         }
-        let reader = Reader { conf, https: https(conf)? };
+        let reader = Reader {
+            conf,
+            https: https(conf)?,
+        };
         let mut services = Vec::new();
         for id in own_name_services(conf) {
             services.push(reader.name_service(&id)?);
@@ -81,19 +86,29 @@ impl Cluster {
         if services.is_empty() {
             return Err(ClusterError::NoNameNode);
         }
-        Ok(Self { services, renew_interval: renew_interval(conf) })
+        Ok(Self {
+            services,
+            renew_interval: renew_interval(conf),
+        })
     }
 }
 
 /// dfs.internal.nameservices leaves out other clusters that clients may read from.
 fn own_name_services(conf: &Conf) -> Vec<String> {
     let internal = conf.list("dfs.internal.nameservices");
-    if internal.is_empty() { conf.list("dfs.nameservices") } else { internal }
+    if internal.is_empty() {
+        conf.list("dfs.nameservices")
+    } else {
+        internal
+    }
 }
 
 /// Tokens are secrets: where both are served, https.
 fn https(conf: &Conf) -> Result<bool, ClusterError> {
-    match conf.get("dfs.http.policy").unwrap_or_else(|| "HTTP_ONLY".into()) {
+    match conf
+        .get("dfs.http.policy")
+        .unwrap_or_else(|| "HTTP_ONLY".into())
+    {
         policy if policy.eq_ignore_ascii_case("HTTP_ONLY") => Ok(false),
         policy if policy.eq_ignore_ascii_case("HTTPS_ONLY") => Ok(true),
         policy if policy.eq_ignore_ascii_case("HTTP_AND_HTTPS") => Ok(true),
@@ -102,8 +117,12 @@ fn https(conf: &Conf) -> Result<bool, ClusterError> {
 }
 
 fn renew_interval(conf: &Conf) -> Duration {
-    let millis = conf.get("dfs.namenode.delegation.token.renew-interval").and_then(|text| text.parse().ok());
-    millis.filter(|millis| *millis > 0).map_or(DAY, Duration::from_millis)
+    let millis = conf
+        .get("dfs.namenode.delegation.token.renew-interval")
+        .and_then(|text| text.parse().ok());
+    millis
+        .filter(|millis| *millis > 0)
+        .map_or(DAY, Duration::from_millis)
 }
 
 struct Reader<'a> {
@@ -117,58 +136,107 @@ impl Reader<'_> {
         if namenodes.is_empty() {
             let rpc = self.rpc(&format!(".{id}"))?;
             let namenode = self.namenode(None, &format!(".{id}"), rpc)?;
-            return Ok(NameService { id: id.into(), logical: false, namenodes: vec![namenode] });
+            return Ok(NameService {
+                id: id.into(),
+                logical: false,
+                namenodes: vec![namenode],
+            });
         }
         let all = namenodes.into_iter().map(|namenode| {
             let suffix = format!(".{id}.{namenode}");
             let rpc = self.rpc(&suffix)?;
             self.namenode(Some(namenode), &suffix, rpc)
         });
-        Ok(NameService { id: id.into(), logical: true, namenodes: all.collect::<Result<_, _>>()? })
+        Ok(NameService {
+            id: id.into(),
+            logical: true,
+            namenodes: all.collect::<Result<_, _>>()?,
+        })
     }
 
     /// `hdfs://host:port` as fs.defaultFS, where no name service stands for it.
-    fn default_file_system(&self, known: &[NameService]) -> Result<Option<NameService>, ClusterError> {
+    fn default_file_system(
+        &self,
+        known: &[NameService],
+    ) -> Result<Option<NameService>, ClusterError> {
         let key = "fs.defaultFS";
-        let Some(value) = self.conf.get(key) else { return Ok(None) };
-        let Some(rest) = value.strip_prefix("hdfs://") else { return Ok(None) };
+        let Some(value) = self.conf.get(key) else {
+            return Ok(None);
+        };
+        let Some(rest) = value.strip_prefix("hdfs://") else {
+            return Ok(None);
+        };
         let authority = rest.split('/').next().unwrap_or_default();
-        if self.conf.list("dfs.nameservices").iter().any(|id| id == authority) {
+        if self
+            .conf
+            .list("dfs.nameservices")
+            .iter()
+            .any(|id| id == authority)
+        {
             return Ok(None);
         }
-        let rpc = HostPort::parse(authority, RPC_PORT)
-            .ok_or_else(|| ClusterError::Address { key: key.into(), value: value.clone() })?;
-        if known.iter().flat_map(|service| &service.namenodes).any(|namenode| namenode.rpc == rpc) {
+        let rpc = HostPort::parse(authority, RPC_PORT).ok_or_else(|| ClusterError::Address {
+            key: key.into(),
+            value: value.clone(),
+        })?;
+        if known
+            .iter()
+            .flat_map(|service| &service.namenodes)
+            .any(|namenode| namenode.rpc == rpc)
+        {
             return Ok(None);
         }
         let id = rpc.host.clone();
         let namenode = self.namenode(None, "", rpc)?;
-        Ok(Some(NameService { id, logical: false, namenodes: vec![namenode] }))
+        Ok(Some(NameService {
+            id,
+            logical: false,
+            namenodes: vec![namenode],
+        }))
     }
 
     fn rpc(&self, suffix: &str) -> Result<HostPort, ClusterError> {
         let key = format!("dfs.namenode.rpc-address{suffix}");
-        self.address(&key, RPC_PORT)?.ok_or(ClusterError::Missing { key })
+        self.address(&key, RPC_PORT)?
+            .ok_or(ClusterError::Missing { key })
     }
 
-    fn namenode(&self, id: Option<String>, suffix: &str, rpc: HostPort) -> Result<NameNode, ClusterError> {
+    fn namenode(
+        &self,
+        id: Option<String>,
+        suffix: &str,
+        rpc: HostPort,
+    ) -> Result<NameNode, ClusterError> {
         let (scheme, key, port) = match self.https {
             true => ("https", "dfs.namenode.https-address", HTTPS_PORT),
             false => ("http", "dfs.namenode.http-address", HTTP_PORT),
         };
         let web = self.address(&format!("{key}{suffix}"), port)?;
-        let mut web = web.unwrap_or_else(|| HostPort { host: rpc.host.clone(), port });
+        let mut web = web.unwrap_or_else(|| HostPort {
+            host: rpc.host.clone(),
+            port,
+        });
         if web.is_wildcard() {
             web.host = rpc.host.clone();
         }
-        Ok(NameNode { id, rpc, url: format!("{scheme}://{web}"), host: web.host })
+        Ok(NameNode {
+            id,
+            rpc,
+            url: format!("{scheme}://{web}"),
+            host: web.host,
+        })
     }
 
     fn address(&self, key: &str, port: u16) -> Result<Option<HostPort>, ClusterError> {
-        let Some(value) = self.conf.get(key) else { return Ok(None) };
+        let Some(value) = self.conf.get(key) else {
+            return Ok(None);
+        };
         match HostPort::parse(&value, port) {
             Some(address) => Ok(Some(address)),
-            None => Err(ClusterError::Address { key: key.into(), value }),
+            None => Err(ClusterError::Address {
+                key: key.into(),
+                value,
+            }),
         }
     }
 }

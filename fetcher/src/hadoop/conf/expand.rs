@@ -11,7 +11,9 @@ pub(super) fn expand<'a>(raw: &str, lookup: impl Fn(&str) -> Option<&'a str>) ->
     let mut text = raw.to_owned();
     let mut from = 0;
     for _ in 0..MAX_REPLACED {
-        let Some((start, end)) = innermost(&text, from) else { break };
+        let Some((start, end)) = innermost(&text, from) else {
+            break;
+        };
         let name = text.get(start + 2..end - 1).unwrap_or_default();
         match lookup(name) {
             Some(value) => {
@@ -35,7 +37,10 @@ fn innermost(text: &str, from: usize) -> Option<(usize, usize)> {
         if let Some(start) = text.get(from..close)?.rfind("${") {
             let start = from + start;
             // A variable's name has no blank and no further $, else it is text.
-            if text.get(start + 2..close).is_some_and(|it| !it.is_empty() && !it.contains([' ', '$'])) {
+            if text
+                .get(start + 2..close)
+                .is_some_and(|it| !it.is_empty() && !it.contains([' ', '$']))
+            {
                 return Some((start, close + 1));
             }
         }

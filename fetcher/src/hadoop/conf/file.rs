@@ -11,12 +11,20 @@ use super::{ConfError, Property};
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) fn read(path: &Path) -> Result<Vec<Property>, ConfError> {
-    let failed = |source| ConfError::Read { path: path.into(), source };
+    let failed = |source| ConfError::Read {
+        path: path.into(),
+        source,
+    };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(ConfError::TooLarge { path: path.into(), limit: MAX_BYTES });
+        return Err(ConfError::TooLarge {
+            path: path.into(),
+            limit: MAX_BYTES,
+        });
     }
     let text = String::from_utf8(bytes).map_err(|_| ConfError::NotUtf8 { path: path.into() })?;
     parse(path, &text)
@@ -29,24 +37,39 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Vec<Property>, ConfError>
     let root = document.root_element();
     if root.tag_name().name() != "configuration" {
         let found = root.tag_name().name().to_owned();
-        return Err(ConfError::Root { path: path.into(), line: line(root), found });
+        return Err(ConfError::Root {
+            path: path.into(),
+            line: line(root),
+            found,
+        });
     }
     // Hadoop allows includes anywhere; a property lost silently would be worse than an error.
-    if let Some(include) = root.descendants().find(|node| node.tag_name().name() == "include") {
-        return Err(ConfError::Include { path: path.into(), line: line(include) });
+    if let Some(include) = root
+        .descendants()
+        .find(|node| node.tag_name().name() == "include")
+    {
+        return Err(ConfError::Include {
+            path: path.into(),
+            line: line(include),
+        });
     }
-    let properties = root.descendants().filter(|node| node.tag_name().name() == "property");
+    let properties = root
+        .descendants()
+        .filter(|node| node.tag_name().name() == "property");
     properties
-        .map(|node| property(node).ok_or_else(|| ConfError::NoName { path: path.into(), line: line(node) }))
+        .map(|node| {
+            property(node).ok_or_else(|| ConfError::NoName {
+                path: path.into(),
+                line: line(node),
+            })
+        })
         .collect()
 }
 
 fn broken(path: &Path, source: roxmltree::Error) -> ConfError {
     let (path, line) = (path.to_owned(), source.pos().row);
     match source {
-        roxmltree::Error::DtdDetected => {
-            ConfError::Dtd { path, line }
-        }
+        roxmltree::Error::DtdDetected => ConfError::Dtd { path, line },
         source => ConfError::Xml { path, line, source },
     }
 }
@@ -54,8 +77,12 @@ fn broken(path: &Path, source: roxmltree::Error) -> ConfError {
 /// Values stand in child elements, or in attributes of the same names.
 fn property(node: Node<'_, '_>) -> Option<Property> {
     let part = |name: &str| {
-        let child = node.children().find(|child| child.tag_name().name() == name);
-        child.map(text_of).or_else(|| node.attribute(name).map(str::to_owned))
+        let child = node
+            .children()
+            .find(|child| child.tag_name().name() == name);
+        child
+            .map(text_of)
+            .or_else(|| node.attribute(name).map(str::to_owned))
     };
     let name = part("name")?.trim().to_owned();
     (!name.is_empty()).then(|| Property {
@@ -67,5 +94,8 @@ fn property(node: Node<'_, '_>) -> Option<Property> {
 
 /// All text inside, since a comment or CDATA splits it into several nodes.
 fn text_of(node: Node<'_, '_>) -> String {
-    node.descendants().filter(Node::is_text).filter_map(|text| text.text()).collect()
+    node.descendants()
+        .filter(Node::is_text)
+        .filter_map(|text| text.text())
+        .collect()
 }

@@ -27,19 +27,34 @@ const DEPRECATED: [(&str, &str); 4] = [
 /// Why a configuration file could not be used.
 #[derive(Debug, Error)]
 pub enum ConfError {
-    #[error("failed to read {path}: give the fetcher the cluster's core-site.xml and hdfs-site.xml")]
-    Read { path: PathBuf, source: std::io::Error },
+    #[error(
+        "failed to read {path}: give the fetcher the cluster's core-site.xml and hdfs-site.xml"
+    )]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{path} is larger than {limit} bytes: this is no Hadoop configuration")]
     TooLarge { path: PathBuf, limit: u64 },
     #[error("{path} is not UTF-8 text: save it as UTF-8")]
     NotUtf8 { path: PathBuf },
     #[error("{path}, line {line}: the XML is broken: {source}")]
-    Xml { path: PathBuf, line: u32, source: roxmltree::Error },
+    Xml {
+        path: PathBuf,
+        line: u32,
+        source: roxmltree::Error,
+    },
     #[error("{path}, line {line}: a DTD and its entities are not read: write the values out")]
     Dtd { path: PathBuf, line: u32 },
     #[error("{path}, line {line}: the outermost element is <{found}>; Hadoop's is <configuration>")]
-    Root { path: PathBuf, line: u32, found: String },
-    #[error("{path}, line {line}: includes are not followed: put the included properties into this file")]
+    Root {
+        path: PathBuf,
+        line: u32,
+        found: String,
+    },
+    #[error(
+        "{path}, line {line}: includes are not followed: put the included properties into this file"
+    )]
     Include { path: PathBuf, line: u32 },
     #[error("{path}, line {line}: this property has no name: give it one, or remove it")]
     NoName { path: PathBuf, line: u32 },
@@ -93,7 +108,14 @@ impl Conf {
             if self.entries.get(&name).is_some_and(|entry| entry.is_final) {
                 continue;
             }
-            self.entries.insert(name, Entry { raw: property.value, is_final: property.is_final, file });
+            self.entries.insert(
+                name,
+                Entry {
+                    raw: property.value,
+                    is_final: property.is_final,
+                    file,
+                },
+            );
         }
     }
 
@@ -106,7 +128,12 @@ impl Conf {
     /// The same, with only those variables replaced that `may` allows.
     fn get_where(&self, name: &str, may: impl Fn(&str) -> bool) -> Option<String> {
         let entry = self.entries.get(name)?;
-        let lookup = |key: &str| self.entries.get(key).filter(|_| may(key)).map(|it| it.raw.as_str());
+        let lookup = |key: &str| {
+            self.entries
+                .get(key)
+                .filter(|_| may(key))
+                .map(|it| it.raw.as_str())
+        };
         let value = expand::expand(&entry.raw, lookup);
         let trimmed = value.trim();
         (!trimmed.is_empty()).then(|| trimmed.to_owned())
@@ -116,19 +143,24 @@ impl Conf {
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {
         let text = self.get(name).unwrap_or_default();
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        text.split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
-    /// What of the file may go to a pod: keys that `may` allows, with values made of such keys only.
+    /// What of the file may go to a pod: keys that `may` allows, with variables that `may_stand` there.
     pub(super) fn allowed<'a>(
         &'a self,
         file: &'a str,
-        may: impl Fn(&str) -> bool + Copy + 'a,
+        may: fn(&str) -> bool,
+        may_stand: fn(&str) -> bool,
     ) -> impl Iterator<Item = (&'a str, String)> {
         self.entries
             .iter()
             .filter(move |(name, entry)| entry.file == file && may(name))
-            .filter_map(move |(name, _)| Some((name.as_str(), self.get_where(name, may)?)))
+            .filter_map(move |(name, _)| Some((name.as_str(), self.get_where(name, may_stand)?)))
     }
 
     /// A configuration from text, as if from that file.

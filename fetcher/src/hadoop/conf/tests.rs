@@ -5,7 +5,9 @@ use super::*;
 const SITE: &str = "<property><name>a</name><value>1</value></property>";
 
 fn parse_error(text: &str) -> String {
-    file::parse(Path::new("core-site.xml"), text).unwrap_err().to_string()
+    file::parse(Path::new("core-site.xml"), text)
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -49,18 +51,38 @@ fn what_is_wrong_is_said_with_file_and_line() {
     let include = "<configuration xmlns:xi=\"http://www.w3.org/2001/XInclude\">\n<xi:include href=\"x.xml\"/></configuration>";
     assert!(parse_error(include).starts_with("core-site.xml, line 2: includes are not followed"));
     assert!(parse_error("<html/>").contains("line 1: the outermost element is <html>"));
-    assert!(parse_error("<configuration>\n\n<property/></configuration>").contains("line 3: this property"));
+    assert!(
+        parse_error("<configuration>\n\n<property/></configuration>")
+            .contains("line 3: this property")
+    );
     assert!(parse_error("").contains("the XML is broken"));
 }
 
 #[test]
 fn a_directory_needs_core_site_and_text() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(Conf::read_dir(dir.path()), Err(ConfError::Read { .. })));
-    fs::write(dir.path().join("core-site.xml"), format!("\u{feff}<configuration>{SITE}</configuration>")).unwrap();
+    assert!(matches!(
+        Conf::read_dir(dir.path()),
+        Err(ConfError::Read { .. })
+    ));
+    fs::write(
+        dir.path().join("core-site.xml"),
+        format!("\u{feff}<configuration>{SITE}</configuration>"),
+    )
+    .unwrap();
     assert_eq!(Conf::read_dir(dir.path()).unwrap().get("a").unwrap(), "1");
-    fs::write(dir.path().join("hdfs-site.xml"), b"<configuration>\xff</configuration>").unwrap();
-    assert!(matches!(Conf::read_dir(dir.path()), Err(ConfError::NotUtf8 { .. })));
+    fs::write(
+        dir.path().join("hdfs-site.xml"),
+        b"<configuration>\xff</configuration>",
+    )
+    .unwrap();
+    assert!(matches!(
+        Conf::read_dir(dir.path()),
+        Err(ConfError::NotUtf8 { .. })
+    ));
     fs::write(dir.path().join("hdfs-site.xml"), vec![b' '; 5_000_000]).unwrap();
-    assert!(matches!(Conf::read_dir(dir.path()), Err(ConfError::TooLarge { .. })));
+    assert!(matches!(
+        Conf::read_dir(dir.path()),
+        Err(ConfError::TooLarge { .. })
+    ));
 }

@@ -28,8 +28,16 @@ fn principals_and_their_newest_version_are_read() {
         record(&["HTTP", "nn1.test"], 1, Some(0)),
     ]);
     let read = Keytab::parse(&bytes).unwrap();
-    let expected = [("HTTP/nn1.test@EXAMPLE.COM", 1), ("kube2hadoop@EXAMPLE.COM", 300)];
-    assert_eq!(read.principals, expected.map(|(name, version)| (name.to_owned(), version)).into());
+    let expected = [
+        ("HTTP/nn1.test@EXAMPLE.COM", 1),
+        ("kube2hadoop@EXAMPLE.COM", 300),
+    ];
+    assert_eq!(
+        read.principals,
+        expected
+            .map(|(name, version)| (name.to_owned(), version))
+            .into()
+    );
 }
 
 #[test]
@@ -56,13 +64,22 @@ fn what_is_wrong_is_told_apart() {
     assert!(matches!(open(Some(&file)), KeytabError::Empty(_)));
     fs::write(&path, keytab(&[record(&["other"], 1, None)])).unwrap();
     let (path, read) = Keytab::from_env_value(Some(&file)).unwrap();
-    let error = read.key_version(&path, "kube2hadoop@EXAMPLE.COM").unwrap_err().to_string();
-    assert!(error.contains("no key of kube2hadoop@EXAMPLE.COM, only of other@EXAMPLE.COM"), "{error}");
+    let error = read
+        .key_version(&path, "kube2hadoop@EXAMPLE.COM")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("no key of kube2hadoop@EXAMPLE.COM, only of other@EXAMPLE.COM"),
+        "{error}"
+    );
     assert_eq!(read.key_version(&path, "other@EXAMPLE.COM").unwrap(), 1);
 }
 
 #[test]
 fn a_directory_is_unreadable() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(Keytab::read(dir.path()), Err(KeytabError::Unreadable { .. })));
+    assert!(matches!(
+        Keytab::read(dir.path()),
+        Err(KeytabError::Unreadable { .. })
+    ));
 }

@@ -17,19 +17,35 @@ fn remote(exception: &str, message: &str) -> HadoopError {
 }
 
 fn read(answer: Answer) -> HadoopError {
-    failure(&answer, Asked { service: "ns1", host: "http://nn1:9870", principal: "k2h", user: Some("alice") })
+    failure(
+        &answer,
+        Asked {
+            service: "ns1",
+            host: "http://nn1:9870",
+            principal: "k2h",
+            user: Some("alice"),
+        },
+    )
 }
 
 #[test]
 fn the_same_status_means_different_things() {
     for (exception, message, reason) in [
-        ("StandbyException", "Operation category WRITE is not supported in state standby.", "hadoop-standby"),
+        (
+            "StandbyException",
+            "Operation category WRITE is not supported in state standby.",
+            "hadoop-standby",
+        ),
         (
             "SafeModeException",
             "Cannot issue delegation token. Name node is in safe mode.\nThe reported blocks 0 has reached the threshold",
             "hadoop-safe-mode",
         ),
-        ("AuthorizationException", "User: k2h is not allowed to impersonate alice", "proxy-user-not-allowed"),
+        (
+            "AuthorizationException",
+            "User: k2h is not allowed to impersonate alice",
+            "proxy-user-not-allowed",
+        ),
         (
             "SecurityException",
             "Failed to obtain user group information: User: k2h is not allowed to impersonate alice",
@@ -40,30 +56,75 @@ fn the_same_status_means_different_things() {
             "Unauthorized connection for super-user: k2h from IP /10.210.0.7",
             "proxy-host-not-allowed",
         ),
-        ("InvalidToken", "Renewal request for unknown token (token for alice)", "token-unknown"),
-        ("InvalidToken", "k2h tried to renew an expired token (token for alice)", "token-unknown"),
-        ("InvalidToken", "Token not found (token for alice)", "token-unknown"),
+        (
+            "InvalidToken",
+            "Renewal request for unknown token (token for alice)",
+            "token-unknown",
+        ),
+        (
+            "InvalidToken",
+            "k2h tried to renew an expired token (token for alice)",
+            "token-unknown",
+        ),
+        (
+            "InvalidToken",
+            "Token not found (token for alice)",
+            "token-unknown",
+        ),
         (
             "AuthenticationException",
             "org.apache.hadoop.security.token.SecretManager$InvalidToken: Token for real user: k2h, can't be found in cache",
             "token-unknown",
         ),
-        ("AccessControlException", "k2h is trying to renew a token (x) with wrong password", "token-unknown"),
-        ("AccessControlException", "a tries to renew a token (x) with non-matching renewer b", "not-renewer"),
-        ("AccessControlException", "a is not authorized to cancel the token", "hadoop-refused"),
-        ("IllegalArgumentException", "Invalid value for webhdfs parameter \"op\"", "hadoop-refused"),
+        (
+            "AccessControlException",
+            "k2h is trying to renew a token (x) with wrong password",
+            "token-unknown",
+        ),
+        (
+            "AccessControlException",
+            "a tries to renew a token (x) with non-matching renewer b",
+            "not-renewer",
+        ),
+        (
+            "AccessControlException",
+            "a is not authorized to cancel the token",
+            "hadoop-refused",
+        ),
+        (
+            "IllegalArgumentException",
+            "Invalid value for webhdfs parameter \"op\"",
+            "hadoop-refused",
+        ),
     ] {
-        assert_eq!(remote(exception, message).reason(), reason, "{exception}: {message}");
+        assert_eq!(
+            remote(exception, message).reason(),
+            reason,
+            "{exception}: {message}"
+        );
     }
 }
 
 #[test]
 fn proxy_user_refusals_name_the_keys_to_change() {
-    let text = remote("AuthorizationException", "User: k2h is not allowed to impersonate alice").to_string();
-    assert!(text.contains("hadoop.proxyuser.k2h.users or hadoop.proxyuser.k2h.groups"), "{text}");
-    let text = remote("AuthorizationException", "Unauthorized connection for super-user: k2h from IP /10.0.0.7");
+    let text = remote(
+        "AuthorizationException",
+        "User: k2h is not allowed to impersonate alice",
+    )
+    .to_string();
+    assert!(
+        text.contains("hadoop.proxyuser.k2h.users or hadoop.proxyuser.k2h.groups"),
+        "{text}"
+    );
+    let text = remote(
+        "AuthorizationException",
+        "Unauthorized connection for super-user: k2h from IP /10.0.0.7",
+    );
     let text = text.to_string();
-    assert!(text.contains("hadoop.proxyuser.k2h.hosts") && text.contains("10.0.0.7"), "{text}");
+    assert!(
+        text.contains("hadoop.proxyuser.k2h.hosts") && text.contains("10.0.0.7"),
+        "{text}"
+    );
     assert!(!text.contains(".groups"), "{text}");
 }
 
@@ -76,23 +137,41 @@ fn the_kms_says_it_in_the_reason_phrase() {
             "token-unknown",
         ),
         (403, "java.io.EOFException", "token-unknown"),
-        (404, "Invalid delegation token, cannot cancel", "token-unknown"),
+        (
+            404,
+            "Invalid delegation token, cannot cancel",
+            "token-unknown",
+        ),
         (
             403,
             "org.apache.hadoop.security.AccessControlException: k2h is trying to renew a token (x) with wrong password",
             "token-unknown",
         ),
-        (400, "Wrong HTTP method [GET] for operation [RENEWDELEGATIONTOKEN], it should be [PUT]", "hadoop-bad-answer"),
+        (
+            400,
+            "Wrong HTTP method [GET] for operation [RENEWDELEGATIONTOKEN], it should be [PUT]",
+            "hadoop-bad-answer",
+        ),
     ] {
-        assert_eq!(read(answer(status, Some(phrase), "")).reason(), reason, "{phrase}");
+        assert_eq!(
+            read(answer(status, Some(phrase), "")).reason(),
+            reason,
+            "{phrase}"
+        );
     }
 }
 
 #[test]
 fn refused_tickets_say_what_to_change() {
     let gss = |inner: &str| {
-        let text = format!("GSSException: Failure unspecified at GSS-API level (Mechanism level: {inner})");
-        read(answer(403, Some(&text), "<html><title>Error 403</title></html>"))
+        let text = format!(
+            "GSSException: Failure unspecified at GSS-API level (Mechanism level: {inner})"
+        );
+        read(answer(
+            403,
+            Some(&text),
+            "<html><title>Error 403</title></html>",
+        ))
     };
     assert!(gss("Clock skew too great (37)").to_string().contains("NTP"));
     assert!(gss("Checksum failed").to_string().contains("HTTP keytab"));
@@ -102,15 +181,42 @@ fn refused_tickets_say_what_to_change() {
 
 #[test]
 fn what_is_not_hadoop_is_said_so() {
-    for body in ["<html><head><title>Welcome to nginx!</title></head>", "", "{\"RemoteException\":", "\u{fffd}", "[]"] {
-        assert_eq!(read(answer(403, None, body)).reason(), "hadoop-bad-answer", "{body}");
+    for body in [
+        "<html><head><title>Welcome to nginx!</title></head>",
+        "",
+        "{\"RemoteException\":",
+        "\u{fffd}",
+        "[]",
+    ] {
+        assert_eq!(
+            read(answer(403, None, body)).reason(),
+            "hadoop-bad-answer",
+            "{body}"
+        );
     }
-    let text = read(answer(404, None, "<title>Error 404\n\u{1b}[31m Not\tFound</title>")).to_string();
-    assert!(text.contains("404 Not Found, Error 404 [31m Not Found"), "{text}");
+    let text = read(answer(
+        404,
+        None,
+        "<title>Error 404\n\u{1b}[31m Not\tFound</title>",
+    ))
+    .to_string();
+    assert!(
+        text.contains("404 Not Found, Error 404 [31m Not Found"),
+        "{text}"
+    );
     let long = "x".repeat(10_000);
     assert!(remote("IOException", &long).to_string().len() < 400);
-    for body in [&b"{\"long\":"[..], b"<html>", b"{\"long\":\"x\"}", b"\xff\xfe"] {
-        let answer = Answer { status: StatusCode::OK, reason: None, body: Zeroizing::new(body.to_vec()) };
+    for body in [
+        &b"{\"long\":"[..],
+        b"<html>",
+        b"{\"long\":\"x\"}",
+        b"\xff\xfe",
+    ] {
+        let answer = Answer {
+            status: StatusCode::OK,
+            reason: None,
+            body: Zeroizing::new(body.to_vec()),
+        };
         let read: Result<std::collections::BTreeMap<String, u64>, _> = json(&answer, "http://nn1");
         assert_eq!(read.unwrap_err().reason(), "hadoop-bad-answer");
     }

@@ -13,9 +13,13 @@ const KRB5_BASE: u32 = 2_529_638_912;
 pub enum SpnegoError {
     #[error(transparent)]
     Keytab(KeytabError),
-    #[error("no KDC answers: see that it runs, and that krb5.conf (KRB5_CONFIG) has its address ({0})")]
+    #[error(
+        "no KDC answers: see that it runs, and that krb5.conf (KRB5_CONFIG) has its address ({0})"
+    )]
     KdcUnreachable(String),
-    #[error("no KDC is known for the realm of {principal}: add the realm to krb5.conf (KRB5_CONFIG) ({text})")]
+    #[error(
+        "no KDC is known for the realm of {principal}: add the realm to krb5.conf (KRB5_CONFIG) ({text})"
+    )]
     RealmUnknown { principal: String, text: String },
     #[error("the KDC does not know {principal}: create it, or change hadoop.principal ({text})")]
     PrincipalUnknown { principal: String, text: String },
@@ -23,13 +27,19 @@ pub enum SpnegoError {
     WrongKey { principal: String, text: String },
     #[error("our clock and the KDC's differ too much: synchronise both with NTP ({0})")]
     ClockSkew(String),
-    #[error("the KDC does not know HTTP/{host}: use the host name of the server's HTTP principal in hdfs-site.xml ({text})")]
+    #[error(
+        "the KDC does not know HTTP/{host}: use the host name of the server's HTTP principal in hdfs-site.xml ({text})"
+    )]
     ServerUnknown { host: String, text: String },
-    #[error("{host} did not prove that it is the server we meant: see that no proxy answers in its place ({text})")]
+    #[error(
+        "{host} did not prove that it is the server we meant: see that no proxy answers in its place ({text})"
+    )]
     NotMutual { host: String, text: String },
     #[error("Kerberos gave no ticket for HTTP/{host}: {text}")]
     NoTicket { host: String, text: String },
-    #[error("Kerberos did not answer in time: see that the KDCs of krb5.conf (KRB5_CONFIG) can be reached")]
+    #[error(
+        "Kerberos did not answer in time: see that the KDCs of krb5.conf (KRB5_CONFIG) can be reached"
+    )]
     Timeout,
     #[error("the service is stopping")]
     Stopped,
@@ -88,7 +98,10 @@ mod tests {
             (100_001, "kerberos-no-ticket"),
             (0, "kerberos-no-ticket"),
         ] {
-            assert_eq!(SpnegoError::from_codes(minor, "x".into(), &ours, "h").reason(), reason);
+            assert_eq!(
+                SpnegoError::from_codes(minor, "x".into(), &ours, "h").reason(),
+                reason
+            );
         }
     }
 }

@@ -56,71 +56,119 @@ impl Fake {
     }
 
     pub(super) fn asked(&self, what: &str) -> usize {
-        self.seen.lock().unwrap().iter().filter(|it| it.contains(what)).count()
+        self.seen
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|it| it.contains(what))
+            .count()
     }
 
     fn log_in(&self, token: &str) -> Response {
         let replay = std::mem::take(&mut *self.replays.lock().unwrap());
         if replay > 0 {
             *self.replays.lock().unwrap() = replay - 1;
-            return response(403, "<title>Error 403 GSSException: (Mechanism level: Request is a replay (34))</title>");
+            return response(
+                403,
+                "<title>Error 403 GSSException: (Mechanism level: Request is a replay (34))</title>",
+            );
         }
         let mut logins = self.logins.lock().unwrap();
         *logins += 1;
         let cookie = format!("hadoop.auth=\"u=k2h&s={logins}\"; Path=/; HttpOnly");
         let mut answer = response(200, "");
-        answer.headers_mut().insert(SET_COOKIE, cookie.parse().unwrap());
+        answer
+            .headers_mut()
+            .insert(SET_COOKIE, cookie.parse().unwrap());
         if !*self.impostor.lock().unwrap() {
             let proof = format!("Negotiate {}", STANDARD.encode(format!("proof of {token}")));
-            answer.headers_mut().insert(WWW_AUTHENTICATE, proof.parse().unwrap());
+            answer
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, proof.parse().unwrap());
         }
         answer
     }
 
     fn operate(&self, method: &Method, query: &str) -> Response {
         self.seen.lock().unwrap().push(format!("{method} {query}"));
-        let recorded = self.script.lock().unwrap().pop_front().or(*self.always.lock().unwrap());
+        let recorded = self
+            .script
+            .lock()
+            .unwrap()
+            .pop_front()
+            .or(*self.always.lock().unwrap());
         if let Some((status, body)) = recorded {
             return response(status, body);
         }
         match (method.as_str(), query) {
-            ("GET", query) if query.contains("op=GETDELEGATIONTOKEN") => response(200, &issue(query)),
+            ("GET", query) if query.contains("op=GETDELEGATIONTOKEN") => {
+                response(200, &issue(query))
+            }
             ("GET", query) if query.contains("op=GETSERVERDEFAULTS") => {
                 let uri = self.key_provider.lock().unwrap();
-                response(200, &format!("{{\"FsServerDefaults\":{{\"blockSize\":1,\"keyProviderUri\":\"{uri}\"}}}}"))
+                response(
+                    200,
+                    &format!(
+                        "{{\"FsServerDefaults\":{{\"blockSize\":1,\"keyProviderUri\":\"{uri}\"}}}}"
+                    ),
+                )
             }
             ("PUT", query) if query.contains("op=RENEW") => {
                 response(200, &format!("{{\"long\":{}}}", ISSUED + INTERVAL))
             }
             ("PUT", query) if query.contains("op=CANCEL") => response(200, ""),
-            _ => response(400, "{\"RemoteException\":{\"exception\":\"IllegalArgumentException\",\"message\":\"op\"}}"),
+            _ => response(
+                400,
+                "{\"RemoteException\":{\"exception\":\"IllegalArgumentException\",\"message\":\"op\"}}",
+            ),
         }
     }
 }
 
-async fn answer(State(fake): State<Arc<Fake>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    let header = |name| headers.get(name).and_then(|value: &::http::HeaderValue| value.to_str().ok());
+async fn answer(
+    State(fake): State<Arc<Fake>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let header = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &::http::HeaderValue| value.to_str().ok())
+    };
     if let Some(token) = header(AUTHORIZATION).and_then(|text| text.strip_prefix("Negotiate ")) {
         let token = String::from_utf8(STANDARD.decode(token).unwrap()).unwrap();
         return fake.log_in(&token);
     }
     let session = *fake.logins.lock().unwrap();
     if session == 0 || header(COOKIE) != Some(&format!("hadoop.auth=\"u=k2h&s={session}\"")) {
-        let mut answer = response(401, "<html><title>Error 401 Authentication required</title></html>");
-        answer.headers_mut().insert(WWW_AUTHENTICATE, "Negotiate".parse().unwrap());
-        answer.headers_mut().insert(SET_COOKIE, "hadoop.auth=; Path=/".parse().unwrap());
+        let mut answer = response(
+            401,
+            "<html><title>Error 401 Authentication required</title></html>",
+        );
+        answer
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, "Negotiate".parse().unwrap());
+        answer
+            .headers_mut()
+            .insert(SET_COOKIE, "hadoop.auth=; Path=/".parse().unwrap());
         return answer;
     }
     fake.operate(&method, uri.query().unwrap_or_default())
 }
 
 fn response(status: u16, body: &str) -> Response {
-    Response::builder().status(StatusCode::from_u16(status).unwrap()).body(Body::from(body.to_owned())).unwrap()
+    Response::builder()
+        .status(StatusCode::from_u16(status).unwrap())
+        .body(Body::from(body.to_owned()))
+        .unwrap()
 }
 
 /// As WebHDFS does: owner from doas, service of its own.
 fn issue(query: &str) -> String {
-    let owner = query.split('&').find_map(|pair| pair.strip_prefix("doas=").or(pair.strip_prefix("doAs=")));
+    let owner = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("doas=").or(pair.strip_prefix("doAs=")));
     let identifier = Identifier {
         owner: owner.unwrap().to_owned(),
         renewer: "k2h".into(),
@@ -130,8 +178,17 @@ fn issue(query: &str) -> String {
         sequence_number: 7,
         master_key_id: 1,
     };
-    let token = Token::new(identifier.to_bytes().into(), b"pw".to_vec().into(), "WEBHDFS delegation", "x").unwrap();
-    format!("{{\"Token\":{{\"urlString\":\"{}\"}}}}", token.to_url_string().expose())
+    let token = Token::new(
+        identifier.to_bytes().into(),
+        b"pw".to_vec().into(),
+        "WEBHDFS delegation",
+        "x",
+    )
+    .unwrap();
+    format!(
+        "{{\"Token\":{{\"urlString\":\"{}\"}}}}",
+        token.to_url_string().expose()
+    )
 }
 
 /// Gives numbered tickets.
@@ -158,7 +215,10 @@ impl Exchange for FakeExchange {
 
     fn finish(self: Box<Self>, answer: Vec<u8>) -> BoxFuture<'static, Result<(), SpnegoError>> {
         let good = answer == format!("proof of {}", self.0).into_bytes();
-        let error = SpnegoError::NotMutual { host: "h".into(), text: "wrong proof".into() };
+        let error = SpnegoError::NotMutual {
+            host: "h".into(),
+            text: "wrong proof".into(),
+        };
         async move { if good { Ok(()) } else { Err(error) } }.boxed()
     }
 }

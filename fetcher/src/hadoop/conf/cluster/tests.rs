@@ -6,13 +6,20 @@ fn cluster(pairs: &[(&str, &str)]) -> Result<Cluster, ClusterError> {
     let text: String = [SECURE]
         .iter()
         .chain(pairs)
-        .map(|(name, value)| format!("<property><name>{name}</name><value>{value}</value></property>"))
+        .map(|(name, value)| {
+            format!("<property><name>{name}</name><value>{value}</value></property>")
+        })
         .collect();
     Cluster::from_conf(&Conf::from_texts(&text, ""))
 }
 
 fn urls(cluster: &Cluster) -> Vec<&str> {
-    cluster.services.iter().flat_map(|it| &it.namenodes).map(|it| it.url.as_str()).collect()
+    cluster
+        .services
+        .iter()
+        .flat_map(|it| &it.namenodes)
+        .map(|it| it.url.as_str())
+        .collect()
 }
 
 const HA: [(&str, &str); 7] = [
@@ -27,7 +34,9 @@ const HA: [(&str, &str); 7] = [
 
 fn ha_with(more: &[(&str, &str)]) -> Vec<(&'static str, &'static str)> {
     let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
-    HA.into_iter().chain(more.iter().map(|(name, value)| (leak(name), leak(value)))).collect()
+    HA.into_iter()
+        .chain(more.iter().map(|(name, value)| (leak(name), leak(value))))
+        .collect()
 }
 
 #[test]
@@ -43,7 +52,10 @@ fn ha_gives_each_namenode_its_address() {
 fn https_is_used_wherever_it_is_served() {
     for policy in ["HTTPS_ONLY", "HTTP_AND_HTTPS"] {
         let found = cluster(&ha_with(&[("dfs.http.policy", policy)])).unwrap();
-        assert_eq!(urls(&found), ["https://a.test:9871", "https://b.test:50470"]);
+        assert_eq!(
+            urls(&found),
+            ["https://a.test:9871", "https://b.test:50470"]
+        );
     }
     assert_eq!(
         cluster(&ha_with(&[("dfs.http.policy", "YES")])),
@@ -53,10 +65,19 @@ fn https_is_used_wherever_it_is_served() {
 
 #[test]
 fn a_file_system_without_name_services_is_found() {
-    let found = cluster(&[("fs.defaultFS", "hdfs://nn.test:9000/"), ("dfs.namenode.http-address", "0.0.0.0:50070")]);
+    let found = cluster(&[
+        ("fs.defaultFS", "hdfs://nn.test:9000/"),
+        ("dfs.namenode.http-address", "0.0.0.0:50070"),
+    ]);
     let found = found.unwrap();
-    assert_eq!((found.services[0].id.as_str(), found.services[0].logical), ("nn.test", false));
-    assert_eq!(found.services[0].namenodes[0].rpc.to_string(), "nn.test:9000");
+    assert_eq!(
+        (found.services[0].id.as_str(), found.services[0].logical),
+        ("nn.test", false)
+    );
+    assert_eq!(
+        found.services[0].namenodes[0].rpc.to_string(),
+        "nn.test:9000"
+    );
     assert_eq!(urls(&found), ["http://nn.test:50070"]);
 }
 
@@ -78,10 +99,21 @@ fn federation_keeps_the_own_name_services() {
 #[test]
 fn what_is_missing_is_named() {
     assert_eq!(cluster(&[]), Err(ClusterError::NoNameNode));
-    assert_eq!(cluster(&[("fs.defaultFS", "viewfs://v/")]), Err(ClusterError::NoNameNode));
+    assert_eq!(
+        cluster(&[("fs.defaultFS", "viewfs://v/")]),
+        Err(ClusterError::NoNameNode)
+    );
     let missing = cluster(&[("dfs.nameservices", "ns1"), ("dfs.ha.namenodes.ns1", "nn1")]);
-    assert_eq!(missing, Err(ClusterError::Missing { key: "dfs.namenode.rpc-address.ns1.nn1".into() }));
-    let wrong = cluster(&ha_with(&[("dfs.namenode.rpc-address.ns1.nn2", "b.test:port")]));
+    assert_eq!(
+        missing,
+        Err(ClusterError::Missing {
+            key: "dfs.namenode.rpc-address.ns1.nn1".into()
+        })
+    );
+    let wrong = cluster(&ha_with(&[(
+        "dfs.namenode.rpc-address.ns1.nn2",
+        "b.test:port",
+    )]));
     assert!(matches!(wrong, Err(ClusterError::Address { .. })));
     let simple = Cluster::from_conf(&Conf::from_texts("", ""));
     assert_eq!(simple, Err(ClusterError::NotSecure("simple".into())));
