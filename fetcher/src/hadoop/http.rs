@@ -119,7 +119,7 @@ impl Http {
     ) -> Result<Answer, HadoopError> {
         let cookie = match host.cookie() {
             Some(cookie) => cookie,
-            None => self.log_in(host, None).await?,
+            None => self.session(host, None).await?,
         };
         let answer = self
             .send(host, method.clone(), query, cookie_header(&cookie))
@@ -129,7 +129,7 @@ impl Http {
             return Ok(answer);
         }
         // The server restarted, or the cookie's ten hours are over.
-        let cookie = self.log_in(host, Some(&cookie)).await?;
+        let cookie = self.session(host, Some(&cookie)).await?;
         let answer = self
             .send(host, method, query, cookie_header(&cookie))
             .await?
@@ -138,6 +138,12 @@ impl Http {
             return Err(remote::ticket_refused(&host.base, &answer));
         }
         Ok(answer)
+    }
+
+    /// A session, in bounded time: whoever waits for somebody else's login waits no longer than for its own.
+    async fn session(&self, host: &Host, stale: Option<&Cookie>) -> Result<Cookie, HadoopError> {
+        let made = tokio::time::timeout(self.timeout * 2, self.log_in(host, stale)).await;
+        made.unwrap_or_else(|_| Err(Arc::new(SpnegoError::Timeout).into()))
     }
 
     /// Makes a session unless somebody else just did.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use kube2hadoop_stamp::{DenyList, HadoopUser};
 
+use super::spnego::Negotiate;
 use super::{HadoopError, HadoopServices, Issued, Settings};
-use fake::{Fake, FakeKerberos, INTERVAL, ISSUED, LIFE, Recorded};
+use fake::{DeadKerberos, Fake, FakeKerberos, INTERVAL, ISSUED, LIFE, Recorded};
 
 mod fake;
 
@@ -26,7 +27,11 @@ fn property(name: &str, value: &str) -> String {
     format!("<property><name>{name}</name><value>{value}</value></property>")
 }
 
-fn from_text(text: &str, negotiate: Arc<FakeKerberos>) -> HadoopServices {
+fn from_text(text: &str, negotiate: Arc<dyn Negotiate>) -> HadoopServices {
+    with_timeout(text, negotiate, Duration::from_secs(5))
+}
+
+fn with_timeout(text: &str, negotiate: Arc<dyn Negotiate>, timeout: Duration) -> HadoopServices {
     let dir = tempfile::tempdir().unwrap();
     let secure = property("hadoop.security.authentication", "kerberos");
     let xml = format!("<configuration>{secure}{text}</configuration>");
@@ -37,7 +42,7 @@ fn from_text(text: &str, negotiate: Arc<FakeKerberos>) -> HadoopServices {
         renewer: "k2h".into(),
         ca_file: None,
         kms: true,
-        timeout: Duration::from_secs(5),
+        timeout,
         deny: DenyList::default(),
     };
     HadoopServices::with_negotiate(&settings, negotiate).unwrap()
@@ -60,7 +65,7 @@ fn ha(namenodes: &[SocketAddr]) -> HadoopServices {
             &address.to_string(),
         );
     }
-    from_text(&text, Arc::default())
+    from_text(&text, Arc::new(FakeKerberos::default()))
 }
 
 async fn issue(services: &HadoopServices, service: &str) -> Result<Issued, HadoopError> {
@@ -253,9 +258,12 @@ async fn a_single_namenode_is_found_by_address_and_by_name() {
     let (_, address) = Fake::default().start().await;
     let text = property("fs.defaultFS", "hdfs://localhost:9000")
         + &property("dfs.namenode.http-address", &address.to_string());
-    let issued = issue(&from_text(&text, Arc::default()), "localhost")
-        .await
-        .unwrap();
+    let issued = issue(
+        &from_text(&text, Arc::new(FakeKerberos::default())),
+        "localhost",
+    )
+    .await
+    .unwrap();
     let found: Vec<_> = issued
         .tokens
         .iter()
@@ -301,7 +309,7 @@ async fn the_kms_is_found_through_the_namenode() {
 #[tokio::test]
 async fn a_dead_kdc_or_keytab_never_shows_as_a_panic() {
     // The real library, with no keytab in this process's environment.
-    use super::spnego::{Negotiate, Spnego};
+    use super::spnego::Spnego;
     let error = Spnego::new("k2h@NO.SUCH.REALM".parse().unwrap())
         .start("nn.test")
         .await
@@ -311,4 +319,14 @@ async fn a_dead_kdc_or_keytab_never_shows_as_a_panic() {
         ["keytab", "kerberos-realm-unknown", "kerberos-no-ticket"].contains(&error.reason()),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_kdc_that_never_answers_holds_nobody_up() {
+    let text = property("fs.defaultFS", "hdfs://localhost:9000");
+    let services = with_timeout(&text, Arc::new(DeadKerberos), Duration::from_millis(20));
+    let all = futures::future::join_all((0..20).map(|_| issue(&services, "localhost"))).await;
+    for outcome in all {
+        assert_eq!(outcome.unwrap_err().reason(), "kdc-unreachable");
+    }
 }
