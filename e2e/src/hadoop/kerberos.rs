@@ -61,6 +61,11 @@ pub(super) fn down() -> Result<()> {
     process::stop(KDC)
 }
 
+/// Removes what the KDC said.
+pub(super) fn forget() -> Result<()> {
+    process::remove_log(KDC)
+}
+
 /// Is the KDC running?
 pub(super) fn alive() -> bool {
     process::alive(KDC)

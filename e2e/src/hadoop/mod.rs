@@ -55,8 +55,10 @@ pub fn down() -> Result<()> {
     let step = progress::step("stopping Hadoop");
     for server in servers::ALL {
         server.stop()?;
+        server.forget()?;
     }
     kerberos::down()?;
+    kerberos::forget()?;
     network::down()?;
     files::remove(&files::home())?;
     step.done("");

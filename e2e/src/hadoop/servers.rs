@@ -75,6 +75,11 @@ impl Server {
         process::stop(&self.daemon())
     }
 
+    /// Removes what it said.
+    pub(super) fn forget(&self) -> Result<()> {
+        process::remove_log(&self.daemon())
+    }
+
     /// Ends it as a crash would. Returns when it is gone.
     pub(super) fn kill(&self) -> Result<()> {
         if let Some(pid) = process::Daemon::new(&self.daemon()).pid() {
