@@ -158,7 +158,7 @@ impl PodClaims {
 
 /// Did the API server make this name from the prefix? It cuts the prefix to 58 bytes and adds five characters
 /// (k8s.io/apiserver/pkg/storage/names).
-pub(crate) fn is_generated_from(name: &str, prefix: &str) -> bool {
+pub fn is_generated_from(name: &str, prefix: &str) -> bool {
     const CUT: usize = 58;
     const SUFFIX: usize = 5;
     let cut = prefix.get(..CUT).unwrap_or(prefix);

@@ -10,7 +10,9 @@ mod keys;
 pub mod names;
 mod user;
 
-pub use claims::{JobId, ObjectName, Origin, PodClaims, PodFacts, TemplateClaims};
+pub use claims::{
+    JobId, ObjectName, Origin, PodClaims, PodFacts, TemplateClaims, is_generated_from,
+};
 pub use error::StampError;
 pub use keys::{SigningKey, VerifyingKeys};
 pub use user::{DEFAULT_DENIED, DenyList, HadoopUser, InvalidUser};
