@@ -1,0 +1,185 @@
+//! Admission as a function: a request, the policy, the keys and the facts in; an answer out.
+
+mod pod;
+mod template;
+mod workload;
+
+use kube2hadoop_stamp::{PodClaims, SigningKey, StampError, VerifyingKeys};
+
+use crate::identity::{Identity, IdentityPolicy, Rule};
+use crate::inject::InjectPolicy;
+use crate::kinds;
+use crate::review::{Answer, Operation, Request};
+
+/// By which entry of the webhook configuration the request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The namespace is labelled.
+    Namespace,
+    /// It is not: only what the object itself carries can ask for injection.
+    Object,
+}
+
+/// What the configuration says.
+#[derive(Debug)]
+pub struct Policy {
+    pub identity: IdentityPolicy,
+    pub inject: InjectPolicy,
+    /// `iss` of our stamps.
+    pub issuer: String,
+    pub unmapped_update: UnmappedUpdate,
+}
+
+/// What becomes of an update by nobody that would take a valid stamp away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UnmappedUpdate {
+    #[default]
+    Deny,
+    Drop,
+}
+
+/// The keys at this moment, and the CA that pods are told to trust.
+#[derive(Debug)]
+pub struct Keys {
+    pub signing: SigningKey,
+    pub verifying: VerifyingKeys,
+    /// PEM.
+    pub ca: String,
+}
+
+/// What adapters found out about who asks.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The verified stamp of the pod whose credential this is.
+    pub pod: Option<PodClaims>,
+    /// The namespace of the asking service account is in scope.
+    pub service_account_in_scope: bool,
+}
+
+/// Everything that a decision depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    pub policy: &'a Policy,
+    pub keys: &'a Keys,
+    pub scope: Scope,
+    pub caller: &'a Caller,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+/// Why there is no answer to a request that could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmissionError {
+    #[error("the request has no object")]
+    NoObject,
+    #[error("the request has no namespace")]
+    NoNamespace,
+    #[error("the object cannot be read: {0}")]
+    Object(#[from] serde_json::Error),
+    #[error("failed to sign")]
+    Sign(#[from] StampError),
+}
+
+impl AdmissionError {
+    /// The HTTP status: the request is at fault, except where signing fails.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NoObject | Self::NoNamespace | Self::Object(_) => 400,
+            Self::Sign(_) => 500,
+        }
+    }
+}
+
+/// What was decided, in words of a bounded set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Nothing of ours.
+    Untouched,
+    Stripped,
+    Skipped,
+    Injected,
+    Stamped,
+    Kept,
+    Denied,
+}
+
+/// The answer, and what audit and metrics want to know.
+#[derive(Debug)]
+pub struct Decision {
+    pub answer: Answer,
+    pub outcome: Outcome,
+    pub user: Option<String>,
+    pub rule: Option<Rule>,
+}
+
+impl Decision {
+    fn new(outcome: Outcome, answer: Answer) -> Self {
+        Self {
+            answer,
+            outcome,
+            user: None,
+            rule: None,
+        }
+    }
+
+    /// Names who it is and by which rule, for audit, metrics and the API server's audit log.
+    fn of(mut self, identity: &Identity) -> Self {
+        self.user = Some(identity.user.to_string());
+        self.rule = Some(identity.rule);
+        self.answer.audit.insert("user", identity.user.to_string());
+        self.answer.audit.insert("rule", identity.rule.to_string());
+        self
+    }
+
+    fn denied(reason: &dyn std::fmt::Display) -> Self {
+        Self::new(
+            Outcome::Denied,
+            Answer::deny(format!("kube2hadoop: {reason}")),
+        )
+    }
+}
+
+/// Decides on one request.
+///
+/// # Errors
+/// A request without object or namespace, or whose object is malformed where it is read.
+pub fn admit(request: &Request<'_>, context: &Context<'_>) -> Result<Decision, AdmissionError> {
+    let subresource = request
+        .sub_resource
+        .as_deref()
+        .is_some_and(|name| !name.is_empty());
+    if subresource || !matches!(request.operation, Operation::Create | Operation::Update) {
+        return Ok(Decision::new(Outcome::Untouched, Answer::default()));
+    }
+    if request.kind.group.is_empty() && &*request.kind.kind == "Pod" {
+        return pod::admit(request, context);
+    }
+    match kinds::templates(&request.kind.group, &request.kind.kind) {
+        Some(paths) => workload::admit(request, context, paths),
+        None => Ok(Decision::new(Outcome::Untouched, Answer::default())),
+    }
+}
+
+/// How a pod or a template asks for injection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    No,
+    /// Covered by its namespace's label only.
+    ByNamespace,
+    ByOwnLabel,
+    /// The label's value is neither `enabled` nor `disabled`.
+    Unclear,
+}
+
+fn asked(label: Option<&str>, scope: Scope) -> Asked {
+    match label {
+        Some("enabled") => Asked::ByOwnLabel,
+        Some("disabled") => Asked::No,
+        Some(_) => Asked::Unclear,
+        None if scope == Scope::Namespace => Asked::ByNamespace,
+        None => Asked::No,
+    }
+}
+
+const UNCLEAR: &str = "label kube2hadoop.io/inject must be «enabled» or «disabled»";

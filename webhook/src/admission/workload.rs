@@ -1,0 +1,291 @@
+//! A workload: every template of it is stamped for whoever answers for what it runs.
+
+use kube2hadoop_stamp::{ObjectName, Origin, TemplateClaims, names};
+use serde_json::Value;
+
+use super::template::Template;
+use super::{AdmissionError, Asked, Context, Decision, Outcome, UNCLEAR, UnmappedUpdate, asked};
+use crate::identity::{Facts, Identity, Nobody, Owned, Subject, decide};
+use crate::inject::Ops;
+use crate::pod::Metadata;
+use crate::review::{Answer, Operation, Request};
+
+pub(super) fn admit(
+    request: &Request<'_>,
+    context: &Context<'_>,
+    pointers: &[&str],
+) -> Result<Decision, AdmissionError> {
+    let object: Value =
+        parse(request.object.map(|raw| raw.get()))?.ok_or(AdmissionError::NoObject)?;
+    let old = match request.operation {
+        Operation::Update => parse(request.old_object.map(|raw| raw.get()))?,
+        _ => None,
+    };
+    let namespace = request
+        .namespace
+        .as_deref()
+        .ok_or(AdmissionError::NoNamespace)?;
+    let workload = Workload {
+        request,
+        context,
+        namespace,
+        object: &object,
+        old: old.as_ref(),
+    };
+    let mut ops = Ops::default();
+    let mut decision = Decision::new(Outcome::Untouched, Answer::default());
+    for pointer in pointers {
+        let Some(template) = Template::at(&object, pointer) else {
+            continue;
+        };
+        match workload.decide(&template, pointer)? {
+            Fate::Denied(reason) => return Ok(Decision::denied(&reason)),
+            Fate::Left => {}
+            Fate::Stripped(warning) => {
+                template.note(&mut ops, None);
+                decision.answer.warnings.extend(warning);
+                decision.outcome = Outcome::Stripped;
+            }
+            Fate::Noted {
+                identity,
+                stamp,
+                outcome,
+                warning,
+            } => {
+                template.note(&mut ops, Some((&identity, &stamp)));
+                decision.answer.warnings.extend(warning);
+                decision.outcome = outcome;
+                decision = decision.of(&identity);
+            }
+        }
+    }
+    decision.answer.patch = ops.into_patch();
+    Ok(decision)
+}
+
+fn parse(text: Option<&str>) -> Result<Option<Value>, serde_json::Error> {
+    text.filter(|text| *text != "null")
+        .map(serde_json::from_str)
+        .transpose()
+}
+
+struct Workload<'a> {
+    request: &'a Request<'a>,
+    context: &'a Context<'a>,
+    namespace: &'a str,
+    object: &'a Value,
+    old: Option<&'a Value>,
+}
+
+/// What becomes of one template.
+enum Fate {
+    /// It stays as it came.
+    Left,
+    Stripped(Option<String>),
+    Noted {
+        identity: Identity,
+        stamp: String,
+        outcome: Outcome,
+        warning: Option<String>,
+    },
+    Denied(String),
+}
+
+impl Workload<'_> {
+    fn decide(&self, template: &Template<'_>, pointer: &str) -> Result<Fate, AdmissionError> {
+        let asked = asked(template.label(names::INJECT_LABEL), self.context.scope);
+        match asked {
+            Asked::No => return Ok(Fate::Stripped(None)),
+            Asked::Unclear => return Ok(Fate::Denied(UNCLEAR.to_owned())),
+            Asked::ByNamespace | Asked::ByOwnLabel => {}
+        }
+        if self.is_controllers_replica_set() {
+            // Its template is part of its name: whatever it carries is judged when its pods come.
+            return Ok(Fate::Left);
+        }
+        let old = self.old.and_then(|old| Template::at(old, pointer));
+        let kept = old.and_then(|old| self.valid(&old));
+        let unchanged = old.is_some_and(|old| template.runs_the_same_as(&old));
+        match (unchanged, kept) {
+            (true, Some((identity, stamp))) => Ok(Fate::Noted {
+                identity,
+                stamp,
+                outcome: Outcome::Kept,
+                warning: None,
+            }),
+            (true, None) if self.is_running_job() => Ok(Fate::Left),
+            (unchanged, kept) => self.stamped(
+                template,
+                asked,
+                unchanged,
+                kept.map(|(identity, _)| identity),
+            ),
+        }
+    }
+
+    fn stamped(
+        &self,
+        template: &Template<'_>,
+        asked: Asked,
+        unchanged: bool,
+        before: Option<Identity>,
+    ) -> Result<Fate, AdmissionError> {
+        let subject = self.subject(template);
+        let identity = match self.identity(&subject, template) {
+            Ok(identity) => identity,
+            Err(nobody) => return Ok(self.nobody(nobody, asked, unchanged, before.as_ref())),
+        };
+        let claims = identity.template_claims(&self.context.policy.issuer, &subject, self.origin());
+        let stamp = self.context.keys.signing.sign_template(&claims)?;
+        let warning = match before {
+            Some(before) if before.user != identity.user => Some(format!(
+                "kube2hadoop: you changed what runs, so it runs as {} from now on, and no longer as {}",
+                identity.user, before.user
+            )),
+            None if unchanged => Some(format!(
+                "kube2hadoop: this had no valid stamp; it runs as {} from now on",
+                identity.user
+            )),
+            _ => None,
+        };
+        Ok(Fate::Noted {
+            identity,
+            stamp,
+            outcome: Outcome::Stamped,
+            warning,
+        })
+    }
+
+    fn nobody(
+        &self,
+        nobody: Nobody,
+        asked: Asked,
+        unchanged: bool,
+        before: Option<&Identity>,
+    ) -> Fate {
+        if let Some(before) = before
+            && self.context.policy.unmapped_update == UnmappedUpdate::Deny
+        {
+            return Fate::Denied(format!(
+                "this changes what {} submitted, and would take its Hadoop user {} away: {nobody}",
+                before.submitter, before.user
+            ));
+        }
+        if asked == Asked::ByOwnLabel && !unchanged {
+            return Fate::Denied(nobody.to_string());
+        }
+        // Controllers write status and the like all the time: they need no reminder.
+        let warn = !unchanged || self.request.operation == Operation::Create;
+        Fate::Stripped(
+            warn.then(|| format!("kube2hadoop: its pods start without a Hadoop token: {nobody}")),
+        )
+    }
+
+    fn subject<'a>(&'a self, template: &Template<'a>) -> Subject<'a> {
+        Subject {
+            namespace: self.namespace,
+            service_account: template.service_account(),
+            group: &self.request.kind.group,
+            kind: &self.request.kind.kind,
+            run_as: template.annotation(names::RUN_AS),
+        }
+    }
+
+    fn identity(&self, subject: &Subject<'_>, template: &Template<'_>) -> Result<Identity, Nobody> {
+        let metadata = self.metadata();
+        let facts = Facts {
+            username: &self.request.user_info.username,
+            from_pod: self.request.user_info.is_pod(),
+            caller_pod: self.context.caller.pod.as_ref(),
+            template: None,
+            owned: Owned::of(&metadata),
+            service_account_in_scope: self.context.caller.service_account_in_scope,
+        };
+        let brought = self.verified(template);
+        let facts = Facts {
+            template: brought.as_ref(),
+            ..facts
+        };
+        decide(&self.context.policy.identity, subject, &facts)
+    }
+
+    /// The template stamp that the object carries, if it verifies. [`decide`] uses it for trusted controllers only.
+    fn verified(&self, template: &Template<'_>) -> Option<TemplateClaims> {
+        let Context { policy, keys, .. } = *self.context;
+        keys.verifying
+            .verify_template(template.annotation(names::STAMP)?, &policy.issuer)
+            .ok()
+    }
+
+    /// The identity that the old template's stamp gives this workload, with the stamp.
+    fn valid(&self, old: &Template<'_>) -> Option<(Identity, String)> {
+        let claims = self.verified(old)?;
+        let metadata = self.metadata();
+        let here = Owned {
+            api_version: &self.request.kind.api_version(),
+            kind: &self.request.kind.kind,
+            name: metadata.name.as_deref()?,
+            hash: None,
+        };
+        let fits = claims.ns == self.namespace
+            && claims.sa == old.service_account()
+            && crate::identity::fits(&claims.origin, &here)
+            && !self.context.policy.identity.deny.contains(&claims.sub);
+        let identity = Identity {
+            user: claims.sub,
+            submitter: claims.submitter,
+            origin: None,
+            job: claims.job,
+            rule: crate::identity::Rule::Template,
+        };
+        fits.then(|| Some((identity, old.annotation(names::STAMP)?.to_owned())))?
+    }
+
+    fn origin(&self) -> Origin {
+        let metadata = self.metadata();
+        let name = metadata
+            .name
+            .as_deref()
+            .or(self.request.name.as_deref())
+            .filter(|name| !name.is_empty());
+        Origin {
+            api_version: self.request.kind.api_version(),
+            kind: self.request.kind.kind.to_string(),
+            name: match (name, metadata.generate_name.as_deref()) {
+                (None, Some(prefix)) => ObjectName::GenerateName(prefix.to_owned()),
+                (name, _) => ObjectName::Name(name.unwrap_or_default().to_owned()),
+            },
+        }
+    }
+
+    fn metadata(&self) -> Metadata<'_> {
+        let raw = self.request.object.map(|raw| raw.get()).unwrap_or("{}");
+        serde_json::from_str::<Whole<'_>>(raw)
+            .map(|whole| whole.metadata)
+            .unwrap_or_default()
+    }
+
+    fn is_controllers_replica_set(&self) -> bool {
+        let Request {
+            kind, user_info, ..
+        } = self.request;
+        let trusted = &self.context.policy.identity.trusted_controllers;
+        &*kind.kind == "ReplicaSet" && trusted.serve(&user_info.username, &kind.group, &kind.kind)
+    }
+
+    /// The API server refuses any change of a running Job's template.
+    fn is_running_job(&self) -> bool {
+        let suspended = self
+            .object
+            .pointer("/spec/suspend")
+            .and_then(Value::as_bool)
+            == Some(true);
+        &*self.request.kind.kind == "Job" && !suspended
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Whole<'a> {
+    #[serde(borrow, default)]
+    metadata: Metadata<'a>,
+}

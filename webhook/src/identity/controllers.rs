@@ -1,0 +1,72 @@
+//! The controllers whose template stamps are kept, and the kinds that each of them makes.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// User name -> kinds it makes, as `Kind` or `Kind.group`. The default is what kube-controller-manager runs.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct Controllers(BTreeMap<String, Vec<String>>);
+
+/// Of kube-system, with --use-service-account-credentials, as kubeadm, kind and managed clusters set it.
+const KUBE_SYSTEM: [(&str, &[&str]); 7] = [
+    ("replication-controller", &["Pod"]),
+    ("replicaset-controller", &["Pod"]),
+    ("deployment-controller", &["ReplicaSet.apps"]),
+    ("statefulset-controller", &["Pod"]),
+    ("daemon-set-controller", &["Pod"]),
+    ("job-controller", &["Pod"]),
+    ("cronjob-controller", &["Job.batch"]),
+];
+
+impl Default for Controllers {
+    fn default() -> Self {
+        let entry = |(name, kinds): &(&str, &[&str])| {
+            let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+            (format!("system:serviceaccount:kube-system:{name}"), kinds)
+        };
+        let mut controllers: BTreeMap<_, Vec<_>> = KUBE_SYSTEM.iter().map(entry).collect();
+        let all = ["Pod", "ReplicaSet.apps", "Job.batch"]
+            .map(str::to_owned)
+            .to_vec();
+        controllers.insert("system:kube-controller-manager".to_owned(), all);
+        Self(controllers)
+    }
+}
+
+impl Controllers {
+    /// Is this user trusted to make objects of this kind from stamped templates?
+    pub fn serve(&self, username: &str, group: &str, kind: &str) -> bool {
+        self.0.get(username).is_some_and(|kinds| {
+            kinds.iter().any(|served| match served.split_once('.') {
+                Some((served_kind, served_group)) => served_kind == kind && served_group == group,
+                None => served == kind && group.is_empty(),
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_controller_serves_its_own_kinds_only() {
+        let controllers = Controllers::default();
+        let job = "system:serviceaccount:kube-system:job-controller";
+        assert!(controllers.serve(job, "", "Pod"));
+        assert!(!controllers.serve(job, "apps", "ReplicaSet"));
+        assert!(!controllers.serve("system:serviceaccount:team-a:job-controller", "", "Pod"));
+        assert!(controllers.serve(
+            "system:serviceaccount:kube-system:cronjob-controller",
+            "batch",
+            "Job"
+        ));
+        assert!(!controllers.serve(
+            "system:serviceaccount:kube-system:cronjob-controller",
+            "evil.org",
+            "Job"
+        ));
+    }
+}

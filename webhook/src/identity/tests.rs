@@ -1,0 +1,149 @@
+//! One line per case: who asks, for what, and what comes of it.
+
+use kube2hadoop_stamp::{JobId, ObjectName, Origin, PodClaims, TemplateClaims};
+
+use super::*;
+
+fn policy() -> IdentityPolicy {
+    serde_json::from_value(serde_json::json!({"mappings": [
+        {"match": r"^(?<name>[a-z]+)@example\.com$", "user": "${name}"},
+        {"match": "^system:serviceaccount:(?<ns>[a-z]+):etl$", "user": "svc-${ns}"},
+        {"match": "^odd (?<rest>.*)$", "user": "${rest}"},
+    ]}))
+    .unwrap()
+}
+
+fn template(sa: &str) -> TemplateClaims {
+    TemplateClaims {
+        iss: "k".into(),
+        ns: "team".into(),
+        sa: sa.into(),
+        sub: "bob".parse().unwrap(),
+        submitter: "bob@example.com".into(),
+        origin: Origin {
+            api_version: "batch/v1".into(),
+            kind: "Job".into(),
+            name: ObjectName::Name("etl".into()),
+        },
+        job: None,
+    }
+}
+
+fn caller() -> PodClaims {
+    PodClaims {
+        iss: "k".into(),
+        ns: "team".into(),
+        sa: "default".into(),
+        sub: "carol".parse().unwrap(),
+        submitter: "carol@example.com".into(),
+        pod: ObjectName::Name("driver".into()),
+        origin: None,
+        job: Some(JobId::of_pod("team", "uid")),
+        iat: 1,
+    }
+}
+
+const POD: Subject<'static> = Subject {
+    namespace: "team",
+    service_account: "default",
+    group: "",
+    kind: "Pod",
+    run_as: None,
+};
+const OF_ETL: Owned<'static> = Owned {
+    api_version: "batch/v1",
+    kind: "Job",
+    name: "etl",
+    hash: None,
+};
+const JOBS: &str = "system:serviceaccount:kube-system:job-controller";
+
+fn ask(subject: Subject<'_>, facts: Facts<'_>) -> String {
+    match decide(&policy(), &subject, &facts) {
+        Ok(identity) => format!("{} by {}", identity.user, identity.rule),
+        Err(nobody) => format!("{nobody:?}"),
+    }
+}
+
+#[test]
+fn every_way_to_be_somebody_or_nobody() {
+    let (good, other_sa, caller) = (template("default"), template("builder"), caller());
+    let user = |username| Facts {
+        username,
+        ..Facts::default()
+    };
+    let job = Facts {
+        username: JOBS,
+        template: Some(&good),
+        owned: Some(OF_ETL),
+        ..Facts::default()
+    };
+    let pod = Facts {
+        username: "system:serviceaccount:team:etl",
+        from_pod: true,
+        ..Facts::default()
+    };
+    let as_user = |run_as| Subject {
+        run_as: Some(run_as),
+        ..POD
+    };
+    let elsewhere = Owned {
+        name: "etl-two",
+        ..OF_ETL
+    };
+    #[rustfmt::skip]
+    let cases = [
+        (POD, user("alice@example.com"), "alice by mapping[0]"),
+        (POD, user("alice@evil.org"), "Unmapped"),
+        (POD, user(""), "Unmapped"),
+        (POD, user("odd ../x"), "BadName"),
+        (POD, user("hdfs@example.com"), "Denied"),
+        (POD, user("system:serviceaccount:ci:etl"), "svc-ci by mapping[1]"),
+        (POD, Facts { service_account_in_scope: true, ..user("system:serviceaccount:ci:etl") }, "ServiceAccountInScope"),
+        // A pod's own credential never falls through to its service account's mapping.
+        (POD, pod, "UnstampedPod"),
+        (POD, Facts { caller_pod: Some(&caller), ..pod }, "carol by inherit"),
+        (as_user("root"), Facts { caller_pod: Some(&caller), ..pod }, "Denied"),
+        (POD, job, "bob by template"),
+        (POD, Facts { template: None, ..job }, "UnstampedTemplate"),
+        (POD, Facts { template: Some(&other_sa), ..job }, "UnstampedTemplate"),
+        (Subject { namespace: "other", ..POD }, job, "UnstampedTemplate"),
+        (POD, Facts { owned: None, ..job }, "OtherOrigin"),
+        (POD, Facts { owned: Some(elsewhere), ..job }, "OtherOrigin"),
+        // A kind that the controller does not serve: its template stamp counts for nothing.
+        (Subject { group: "apps", kind: "ReplicaSet", ..POD }, job, "Unmapped"),
+        // A person who brings a template stamp is who they are.
+        (POD, Facts { template: Some(&good), owned: Some(OF_ETL), ..user("alice@example.com") }, "alice by mapping[0]"),
+        (as_user("alice"), user("alice@example.com"), "alice by mapping[0]"),
+        (as_user("bob"), user("alice@example.com"), "RunAs"),
+        (as_user("hdfs"), user("alice@example.com"), "Denied"),
+        (as_user("../x"), user("alice@example.com"), "BadRunAs"),
+        (as_user("a*)(uid=*"), user("alice@example.com"), "BadRunAs"),
+        (as_user(""), user("alice@example.com"), "BadRunAs"),
+    ];
+    for (place, (subject, facts, wanted)) in cases.into_iter().enumerate() {
+        let got = ask(subject, facts);
+        assert!(
+            got.starts_with(wanted),
+            "case {place}: wanted {wanted}, got {got}"
+        );
+    }
+}
+
+#[test]
+fn a_long_name_is_not_repeated_whole() {
+    let long = "x".repeat(10_000);
+    let subject = Subject {
+        run_as: Some(&long),
+        ..POD
+    };
+    let refused = decide(
+        &policy(),
+        &subject,
+        &Facts {
+            username: "alice@example.com",
+            ..Facts::default()
+        },
+    );
+    assert!(refused.unwrap_err().to_string().len() < 200);
+}

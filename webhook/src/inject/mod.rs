@@ -1,0 +1,145 @@
+//! What a pod is given: a pure function from the pod, the policy and the stamp to a JSON patch.
+
+mod annotations;
+mod containers;
+mod fetch_token;
+mod ops;
+mod volumes;
+
+use json_patch::Patch;
+use kube2hadoop_stamp::names;
+use serde::Deserialize;
+
+use crate::pod::Pod;
+
+pub use annotations::{Notes, strip};
+pub use ops::Ops;
+
+/// Where the token and the configuration lie in every container.
+pub const DIRECTORY: &str = "/var/run/kube2hadoop";
+/// Where the init container finds the pod's identity.
+const IDENTITY_DIRECTORY: &str = "/var/run/secrets/kube2hadoop";
+const TOKEN_FILE: &str = "/var/run/kube2hadoop/hdfs-delegation-token";
+const CONF_DIRECTORY: &str = "/var/run/kube2hadoop/conf";
+const VOLUME: &str = "kube2hadoop";
+const IDENTITY_VOLUME: &str = "kube2hadoop-identity";
+const INIT_CONTAINER: &str = "kube2hadoop-fetch-token";
+/// The API server's limit for the annotations of one object (k8s.io/apimachinery, TotalAnnotationSizeLimitB).
+const ANNOTATIONS_LIMIT: usize = 256 * 1024;
+
+/// The `inject` section of the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InjectPolicy {
+    /// Image of the init container.
+    pub image: String,
+    #[serde(default = "if_not_present")]
+    pub image_pull_policy: String,
+    /// Requests and limits alike, as Kubernetes quantities.
+    #[serde(default)]
+    pub resources: Resources,
+    /// `https://host:port`, as pods reach the fetcher.
+    pub fetcher_url: String,
+    #[serde(default = "audience")]
+    pub audience: String,
+    /// How long the init container tries.
+    #[serde(default = "deadline")]
+    pub deadline_seconds: u32,
+}
+
+/// Quantities of the init container.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resources {
+    pub cpu: String,
+    pub memory: String,
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self {
+            cpu: "50m".into(),
+            memory: "16Mi".into(),
+        }
+    }
+}
+
+fn if_not_present() -> String {
+    "IfNotPresent".into()
+}
+
+fn audience() -> String {
+    names::AUDIENCE.into()
+}
+
+fn deadline() -> u32 {
+    120
+}
+
+/// Why a pod cannot be given a token as it is.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    #[error("the pod has a volume named {0}, which Kube2Hadoop needs for itself: rename it")]
+    Volume(&'static str),
+    #[error(
+        "the pod has a container named {INIT_CONTAINER}, which Kube2Hadoop needs for itself: rename it"
+    )]
+    Container,
+    #[error(
+        "container {container} mounts {path}, where Kube2Hadoop puts the token: mount it elsewhere"
+    )]
+    MountPath { container: String, path: String },
+    #[error(
+        "annotation kube2hadoop.io/containers names {0}, and the pod has no such container: correct it"
+    )]
+    NoSuchContainer(String),
+    #[error(
+        "the pod's annotations are {0} bytes with those of Kube2Hadoop, and Kubernetes takes {ANNOTATIONS_LIMIT}: remove some"
+    )]
+    Annotations(usize),
+}
+
+/// A pod and all that its injection depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Injection<'a> {
+    pub pod: &'a Pod<'a>,
+    /// The pod's JSON, for what the view does not hold.
+    pub object: &'a str,
+    pub policy: &'a InjectPolicy,
+    /// PEM of the CA that the fetcher's certificate comes from.
+    pub ca: &'a str,
+    /// User, submitter and stamp.
+    pub notes: Notes<'a>,
+    /// The pod carries our stamp of a moment ago: what has our names is ours, and is brought to what it should be.
+    pub reinvoked: bool,
+}
+
+/// The patch, and what the person should know.
+#[derive(Debug, Default)]
+pub struct Injected {
+    pub patch: Patch,
+    pub warnings: Vec<String>,
+}
+
+impl Injection<'_> {
+    /// The patch that gives the pod its token.
+    ///
+    /// # Errors
+    /// Where the pod holds something of its own in our place.
+    pub fn patch(&self) -> Result<Injected, Conflict> {
+        let mut ops = Ops::default();
+        let mut warnings = Vec::new();
+        annotations::note(&mut ops, &self.pod.metadata, &self.notes)?;
+        volumes::add(&mut ops, self)?;
+        containers::add(&mut ops, self, &mut warnings)?;
+        // Last: until here every index is one of the pod as it came.
+        fetch_token::add(&mut ops, self)?;
+        Ok(Injected {
+            patch: ops.into_patch(),
+            warnings,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

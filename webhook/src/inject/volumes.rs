@@ -1,0 +1,75 @@
+//! The memory volume that carries the token, and the projected identity of the pod.
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::{Conflict, IDENTITY_VOLUME, Injection, Ops, VOLUME};
+use crate::pod::Named;
+
+const PATH: [&str; 2] = ["spec", "volumes"];
+/// Seconds; the shortest life that the API server issues.
+const IDENTITY_LIFE: u32 = 600;
+
+pub(super) fn add(ops: &mut Ops, injection: &Injection<'_>) -> Result<(), Conflict> {
+    let volumes = injection.pod.spec.volumes.as_deref();
+    let mut missing = Vec::new();
+    for (name, wanted) in [
+        (VOLUME, memory()),
+        (IDENTITY_VOLUME, identity(&injection.policy.audience)),
+    ] {
+        match find(volumes.unwrap_or_default(), name) {
+            None => missing.push(wanted),
+            Some(_) if !injection.reinvoked => return Err(Conflict::Volume(name)),
+            Some((at, present)) if !covers(&parsed(present), &wanted) => {
+                ops.replace(PATH.into_iter().chain([at.to_string().as_str()]), wanted);
+            }
+            Some(_) => {}
+        }
+    }
+    ops.append(&PATH, volumes.is_some(), missing);
+    Ok(())
+}
+
+fn memory() -> Value {
+    json!({"name": VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "10Mi"}})
+}
+
+fn identity(audience: &str) -> Value {
+    let token = json!({"audience": audience, "expirationSeconds": IDENTITY_LIFE, "path": "token"});
+    json!({"name": IDENTITY_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}})
+}
+
+fn find<'a>(volumes: &[&'a RawValue], name: &str) -> Option<(usize, &'a RawValue)> {
+    let named = |volume: &RawValue| {
+        let volume: Result<Named<'_>, _> = serde_json::from_str(volume.get());
+        volume.is_ok_and(|volume| &*volume.name == name)
+    };
+    volumes
+        .iter()
+        .copied()
+        .enumerate()
+        .find(|(_, volume)| named(volume))
+}
+
+fn parsed(raw: &RawValue) -> Value {
+    serde_json::from_str(raw.get()).unwrap_or(Value::Null)
+}
+
+/// Is all of `wanted` in `present`? The API server adds defaults between two calls of the webhook.
+pub(super) fn covers(present: &Value, wanted: &Value) -> bool {
+    match (present, wanted) {
+        (Value::Object(present), Value::Object(wanted)) => wanted.iter().all(|(key, value)| {
+            present
+                .get(key)
+                .is_some_and(|present| covers(present, value))
+        }),
+        (Value::Array(present), Value::Array(wanted)) => {
+            present.len() == wanted.len()
+                && present
+                    .iter()
+                    .zip(wanted)
+                    .all(|(present, wanted)| covers(present, wanted))
+        }
+        (present, wanted) => present == wanted,
+    }
+}

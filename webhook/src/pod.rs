@@ -1,0 +1,138 @@
+//! The part of a pod that admission reads.
+//!
+//! Shapes: k8s.io/api/core/v1. Everything else is skipped, unparsed, and stays as it was.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::review::{Entries, Text};
+
+/// A pod, or a pod template: both carry metadata and spec.
+#[derive(Debug, Deserialize)]
+pub struct Pod<'a> {
+    #[serde(borrow, default)]
+    pub metadata: Metadata<'a>,
+    #[serde(borrow)]
+    pub spec: Spec<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata<'a> {
+    #[serde(borrow, default)]
+    pub name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub generate_name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub labels: Option<Entries<'a>>,
+    #[serde(borrow, default)]
+    pub annotations: Option<Entries<'a>>,
+    #[serde(borrow, default)]
+    pub owner_references: Option<Vec<OwnerReference<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerReference<'a> {
+    #[serde(borrow)]
+    pub api_version: Text<'a>,
+    #[serde(borrow)]
+    pub kind: Text<'a>,
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(default)]
+    pub controller: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec<'a> {
+    #[serde(borrow, default)]
+    pub service_account_name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub volumes: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    pub init_containers: Option<Vec<Container<'a>>>,
+    #[serde(borrow, default)]
+    pub containers: Vec<Container<'a>>,
+    #[serde(default)]
+    pub security_context: Option<SecurityContext>,
+    #[serde(borrow, default)]
+    pub os: Option<Named<'a>>,
+    #[serde(borrow, default)]
+    pub node_selector: Option<Entries<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Container<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow, default)]
+    pub env: Option<Vec<Env<'a>>>,
+    #[serde(borrow, default)]
+    pub volume_mounts: Option<Vec<Mount<'a>>>,
+    #[serde(default)]
+    pub security_context: Option<SecurityContext>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Env<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow, default)]
+    pub value: Option<Text<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mount<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    pub mount_path: Text<'a>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityContext {
+    #[serde(default)]
+    pub run_as_user: Option<i64>,
+}
+
+/// Anything with a name.
+#[derive(Debug, Deserialize)]
+pub struct Named<'a> {
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+}
+
+impl Metadata<'_> {
+    /// The value of an annotation.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.as_ref()?.get(key)
+    }
+
+    /// The value of a label.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels.as_ref()?.get(key)
+    }
+
+    /// The owner that controls the object.
+    pub fn controller(&self) -> Option<&OwnerReference<'_>> {
+        self.owner_references
+            .as_ref()?
+            .iter()
+            .find(|owner| owner.controller == Some(true))
+    }
+}
+
+impl Spec<'_> {
+    /// The service account; the API server's default is `default`.
+    pub fn service_account(&self) -> &str {
+        self.service_account_name
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .unwrap_or("default")
+    }
+}
