@@ -1,0 +1,112 @@
+{{- define "kube2hadoop.labels" -}}
+app.kubernetes.io/name: kube2hadoop
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/* Of a pair (component, root): what Deployments, Services and policies select by. */}}
+{{- define "kube2hadoop.selector" -}}
+app.kubernetes.io/name: kube2hadoop
+app.kubernetes.io/instance: {{ (index . 1).Release.Name }}
+app.kubernetes.io/component: {{ index . 0 }}
+{{- end }}
+
+{{- define "kube2hadoop.image" -}}
+{{- $root := index . 1 -}}
+{{- $image := $root.Values.image -}}
+{{- with $image.registry }}{{ . }}/{{ end }}{{ index $image (index . 0) }}:{{ $image.tag | default $root.Chart.AppVersion }}
+{{- end }}
+
+{{- define "kube2hadoop.ledgerNamespace" -}}
+{{ .Values.ledger.namespace | default (printf "%s-ledger" .Release.Namespace) }}
+{{- end }}
+
+{{- define "kube2hadoop.hadoopConfName" -}}
+{{ .Values.hadoop.conf.configMap | default "kube2hadoop-hadoop-conf" }}
+{{- end }}
+
+{{- define "kube2hadoop.krb5Name" -}}
+{{ .Values.hadoop.krb5.configMap | default "kube2hadoop-krb5-conf" }}
+{{- end }}
+
+{{- define "kube2hadoop.restrictedContainer" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "kube2hadoop.restrictedPod" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{/* Soft: two replicas on a single node are better than one. */}}
+{{- define "kube2hadoop.spread" -}}
+{{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+- maxSkew: 1
+  topologyKey: {{ $key }}
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- include "kube2hadoop.selector" $ | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{- define "kube2hadoop.probes" -}}
+startupProbe:
+  httpGet: {path: /livez, port: admin}
+  periodSeconds: 1
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /livez, port: admin}
+  periodSeconds: 10
+  failureThreshold: 6
+readinessProbe:
+  httpGet: {path: /readyz, port: admin}
+  periodSeconds: 2
+  failureThreshold: 2
+{{- end }}
+
+{{/* What must be given, each with the line that says how. */}}
+{{- define "kube2hadoop.require" -}}
+{{- $hadoop := .Values.hadoop -}}
+{{- $inline := and $hadoop.conf.coreSite $hadoop.conf.hdfsSite -}}
+{{- if not (or $hadoop.conf.configMap $inline) }}
+{{- fail "the Hadoop configuration is missing: set hadoop.conf.configMap to a ConfigMap with core-site.xml and hdfs-site.xml, or give both files with --set-file hadoop.conf.coreSite=core-site.xml --set-file hadoop.conf.hdfsSite=hdfs-site.xml" }}
+{{- end }}
+{{- if and $hadoop.conf.configMap (or $hadoop.conf.coreSite $hadoop.conf.hdfsSite) }}
+{{- fail "the Hadoop configuration is given twice: set either hadoop.conf.configMap, or hadoop.conf.coreSite and hadoop.conf.hdfsSite" }}
+{{- end }}
+{{- if not $hadoop.principal }}
+{{- fail "the Kerberos principal is missing: set hadoop.principal to what `klist -k` shows for the keytab, for example kube2hadoop@EXAMPLE.COM" }}
+{{- end }}
+{{- if not $hadoop.keytab.secret }}
+{{- fail (printf "the keytab is missing: kubectl create secret generic kube2hadoop-keytab -n %s --from-file=keytab=FILE, and set hadoop.keytab.secret=kube2hadoop-keytab" .Release.Namespace) }}
+{{- end }}
+{{- if not (or $hadoop.krb5.configMap $hadoop.krb5.conf) }}
+{{- fail "krb5.conf is missing: set hadoop.krb5.configMap to a ConfigMap that holds it, or give the file with --set-file hadoop.krb5.conf=/etc/krb5.conf" }}
+{{- end }}
+{{- if not .Values.identity.mappings }}
+{{- fail "the mapping rules are missing: set identity.mappings to rules such as {match: '^(?<name>[a-z][a-z0-9]*)@example\\.com$', user: '${name}'}" }}
+{{- end }}
+{{- if eq (include "kube2hadoop.ledgerNamespace" .) .Release.Namespace }}
+{{- fail "ledger.namespace is the release namespace: the fetcher's rights on the ledger would reach the CA and the signing keys; choose another" }}
+{{- end }}
+{{- end }}
+
+{{/* Both services check that the guards are in force. */}}
+{{- define "kube2hadoop.guardRule" -}}
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]
+  resourceNames:
+    - kube2hadoop-identity-is-immutable
+    - kube2hadoop-code-is-the-submitters
+    - kube2hadoop-token-guard
+    - kube2hadoop-history-is-the-controllers
+  verbs: [get]
+{{- end }}
