@@ -7,8 +7,11 @@
 // A serde_json::Value gives Null for a key that is not there; nothing panics.
 #![allow(clippy::indexing_slicing)]
 
+pub mod chart;
 pub mod cli;
+pub mod dist;
 pub mod hadoop;
+pub mod images;
 pub mod kubectl;
 pub mod packages;
 pub mod places;

@@ -1,0 +1,180 @@
+//! Kube2Hadoop's own Helm chart, given what an operator of the test bench's Hadoop would give it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::hadoop::SecureHadoop;
+use crate::kubectl::Kubectl;
+use crate::{images, places, process, progress, toolchain};
+
+/// Name of the release and of its namespace.
+const RELEASE: &str = "kube2hadoop";
+const KEYTAB_SECRET: &str = "kube2hadoop-keytab";
+/// Who Kube2Hadoop is to the KDC.
+const PRINCIPAL: &str = "kube2hadoop";
+/// What `helm template` assumes; a live cluster answers for itself.
+const KUBE_VERSION: &str = "1.34.4";
+
+/// Installs or upgrades, and waits until all replicas are ready.
+pub fn install(admin: &Kubectl, hadoop: &SecureHadoop) -> Result<()> {
+    toolchain::HELM.build()?;
+    namespace_with_keytab(admin, hadoop)?;
+    let step = progress::step("installing the chart");
+    let values = values_file(&values(hadoop, Some(images::fingerprint())))?;
+    let mut helm = helm(hadoop)?;
+    helm.args(["upgrade", "--install", RELEASE]).arg(chart());
+    helm.args(["--namespace", RELEASE, "--wait", "--timeout", "180s"])
+        .arg("--values")
+        .arg(values.path())
+        .arg("--kubeconfig")
+        .arg(admin.kubeconfig())
+        .env("NO_PROXY", places::no_proxy());
+    unlock(admin)?;
+    process::run(&mut helm).inspect_err(|_| explain(admin))?;
+    step.done("");
+    Ok(())
+}
+
+/// The chart as Helm would send it to the API server.
+pub fn render(hadoop: &SecureHadoop) -> Result<String> {
+    toolchain::HELM.build()?;
+    let values = values_file(&values(hadoop, None))?;
+    let mut helm = helm(hadoop)?;
+    helm.args(["template", RELEASE]).arg(chart());
+    helm.args(["--namespace", RELEASE, "--include-crds", "--no-hooks"]);
+    helm.args(["--kube-version", KUBE_VERSION, "--values"]);
+    process::run(helm.arg(values.path()))
+}
+
+/// Lints the chart with the least values that an installation needs.
+pub fn lint() -> Result<String> {
+    toolchain::HELM.build()?;
+    let mut helm = Command::new(toolchain::HELM.binary("helm")?);
+    helm.args([
+        "lint",
+        "--strict",
+        "--quiet",
+        "--kube-version",
+        KUBE_VERSION,
+    ]);
+    helm.arg(chart())
+        .arg("--values")
+        .arg(chart().join("ci/lint-values.yaml"));
+    process::run(&mut helm)
+}
+
+/// `helm test`: the doctor's words, whether it is content or not.
+pub fn doctor(admin: &Kubectl) -> Result<String> {
+    let mut helm = Command::new(toolchain::HELM.binary("helm")?);
+    helm.args([
+        "test",
+        RELEASE,
+        "--namespace",
+        RELEASE,
+        "--logs",
+        "--kubeconfig",
+    ]);
+    helm.arg(admin.kubeconfig())
+        .env("NO_PROXY", places::no_proxy());
+    process::run(&mut helm)
+}
+
+/// Where the chart lies.
+pub fn chart() -> PathBuf {
+    places::repository().join("deploy/chart/kube2hadoop")
+}
+
+/// With the files of the test bench's Hadoop among the values.
+fn helm(hadoop: &SecureHadoop) -> Result<Command> {
+    let conf = hadoop.conf_dir();
+    let mut helm = Command::new(toolchain::HELM.binary("helm")?);
+    for (value, file) in [
+        ("hadoop.conf.coreSite", conf.join("core-site.xml")),
+        ("hadoop.conf.hdfsSite", conf.join("hdfs-site.xml")),
+        ("hadoop.krb5.conf", hadoop.krb5_conf()),
+    ] {
+        helm.arg("--set-file")
+            .arg(format!("{value}={}", file.display()));
+    }
+    Ok(helm)
+}
+
+/// `--set` knows no regular expression without an escape for each of its signs; JSON in a file is YAML.
+fn values_file(values: &Value) -> Result<tempfile::NamedTempFile> {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), values.to_string())?;
+    Ok(file)
+}
+
+/// alice@example.com is alice; whoever comes from elsewhere is nobody.
+fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
+    let changed = images.map_or_else(|| json!({}), |images| json!({"images": images}));
+    json!({
+        "hadoop": {
+            "principal": hadoop.principal(PRINCIPAL),
+            "keytab": {"secret": KEYTAB_SECRET},
+        },
+        "identity": {
+            "mappings": [{"match": r"^(?<name>[a-z][a-z0-9]*)@example\.com$", "user": "${name}"}],
+        },
+        "webhook": {"podAnnotations": changed},
+        "fetcher": {"podAnnotations": changed},
+    })
+}
+
+fn namespace_with_keytab(admin: &Kubectl, hadoop: &SecureHadoop) -> Result<()> {
+    let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": RELEASE, "labels": labels}});
+    admin.apply(&namespace.to_string())?;
+    let keytab = format!("--from-file=keytab={}", hadoop.keytab(PRINCIPAL).display());
+    let create = [
+        "create",
+        "secret",
+        "generic",
+        KEYTAB_SECRET,
+        "-n",
+        RELEASE,
+        &keytab,
+    ];
+    let secret = admin.run(&[&create[..], &["--dry-run=client", "-o", "json"]].concat())?;
+    admin.apply(&secret)
+}
+
+/// A helm that was killed leaves a revision «pending», and every later one refuses to begin.
+fn unlock(admin: &Kubectl) -> Result<()> {
+    let pending =
+        "owner=helm,name=kube2hadoop,status in (pending-install,pending-upgrade,pending-rollback)";
+    admin
+        .run(&["delete", "secret", "-n", RELEASE, "-l", pending])
+        .map(drop)
+}
+
+/// Shows the pods that did not become ready, and their last words.
+fn explain(admin: &Kubectl) {
+    for args in [
+        ["get", "pods", "-o", "wide"].as_slice(),
+        &["get", "events", "--sort-by=.lastTimestamp"],
+        &[
+            "logs",
+            "-l",
+            "app.kubernetes.io/component=webhook",
+            "--tail=15",
+            "--prefix",
+        ],
+        &[
+            "logs",
+            "-l",
+            "app.kubernetes.io/component=fetcher",
+            "--tail=15",
+            "--prefix",
+        ],
+    ] {
+        let args = [args, &["-n", RELEASE]].concat();
+        if let Ok(shown) = admin.run(&args) {
+            progress::say(format!("--- kubectl {}\n{shown}", args.join(" ")));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The release binaries, as the images get them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::{packages, places, process, progress};
+
+const MUSL: &str = "x86_64-unknown-linux-musl";
+
+/// What the C parts of the dependencies are compiled with: aws-lc, and bindings to MIT Kerberos.
+pub const BUILD_PACKAGES: [&str; 7] = [
+    "build-essential",
+    "clang",
+    "cmake",
+    "libclang-dev",
+    "libkrb5-dev",
+    "musl-tools",
+    "pkg-config",
+];
+
+/// A binary and how it is built.
+struct Binary {
+    package: &'static str,
+    profile: &'static str,
+    target: Option<&'static str>,
+}
+
+/// Static where nothing but the kernel is needed; the fetcher links MIT Kerberos.
+const BINARIES: [Binary; 3] = [
+    Binary {
+        package: "kube2hadoop-webhook",
+        profile: "release",
+        target: Some(MUSL),
+    },
+    Binary {
+        package: "kube2hadoop-client",
+        profile: "client",
+        target: Some(MUSL),
+    },
+    Binary {
+        package: "kube2hadoop-fetcher",
+        profile: "release",
+        target: None,
+    },
+];
+
+/// The directory that holds the three binaries and nothing else: the build context of the images.
+#[derive(Clone, Debug)]
+pub struct Dist {
+    directory: PathBuf,
+}
+
+impl Dist {
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// `kube2hadoop-webhook`, `kube2hadoop-client` or `kube2hadoop-fetcher`.
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+}
+
+/// Builds what is not built yet; cargo knows what has changed.
+pub fn build(no_install: bool) -> Result<Dist> {
+    packages::ensure(&BUILD_PACKAGES, no_install)?;
+    let dist = Dist {
+        directory: places::cache().join("dist"),
+    };
+    fs::create_dir_all(dist.directory())?;
+    for binary in &BINARIES {
+        let step = progress::step(format!("building {}", binary.package));
+        process::run(&mut binary.cargo())?;
+        place(&binary.built(), &dist.binary(binary.package))?;
+        step.done(size_of(&dist.binary(binary.package))?);
+    }
+    Ok(dist)
+}
+
+impl Binary {
+    fn cargo(&self) -> Command {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .current_dir(places::repository())
+            .args(["build", "--locked", "--package", self.package])
+            .args(["--profile", self.profile, "--target-dir"])
+            .arg(target_directory());
+        if let Some(target) = self.target {
+            cargo.args(["--target", target]);
+        }
+        cargo
+    }
+
+    /// Where cargo leaves the binary.
+    fn built(&self) -> PathBuf {
+        let mut path = target_directory();
+        path.extend(self.target);
+        path.join(self.profile).join(self.package)
+    }
+}
+
+/// Outside the tree, so that release builds of several clones share what they have in common.
+fn target_directory() -> PathBuf {
+    places::cache().join("target")
+}
+
+/// Copies a changed binary; one that is the same keeps its place, and so the images that hold it.
+fn place(built: &Path, to: &Path) -> Result<()> {
+    let new = fs::read(built).with_context(|| format!("cargo left no {}", built.display()))?;
+    if fs::read(to).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    let partial = to.with_extension("partial");
+    fs::copy(built, &partial)?;
+    fs::rename(&partial, to)?;
+    Ok(())
+}
+
+fn size_of(file: &Path) -> Result<String> {
+    let bytes = fs::metadata(file)?.len();
+    Ok(format!(
+        "{}.{} MB",
+        bytes / 1_000_000,
+        bytes % 1_000_000 / 100_000
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_leaves_binaries_of_a_target_in_a_directory_of_their_own() {
+        let built: Vec<PathBuf> = BINARIES.iter().map(Binary::built).collect();
+        let root = target_directory();
+        assert_eq!(
+            built[0],
+            root.join(MUSL).join("release/kube2hadoop-webhook")
+        );
+        assert_eq!(built[1], root.join(MUSL).join("client/kube2hadoop-client"));
+        assert_eq!(built[2], root.join("release/kube2hadoop-fetcher"));
+    }
+}
