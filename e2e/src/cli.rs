@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::kubectl::Kubectl;
 use crate::provider::{self, ImageArchive, users};
+use crate::{chart, dist, packages};
 
 /// A real cluster and a real secure Hadoop on this machine.
 #[derive(Parser)]
@@ -43,6 +44,14 @@ enum Verb {
         #[command(flatten)]
         at: Where,
     },
+    /// Installs the Debian packages that a build of the workspace needs.
+    Install {
+        /// Install nothing; say what is missing.
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Lints the Helm chart; the first time this builds Helm.
+    LintChart,
     /// kubectl as the cluster's admin, or as KUBECONFIG says.
     Kubectl {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -87,6 +96,8 @@ fn run(command: Verb) -> Result<()> {
             };
             provider::choose(at.provider, at.no_install)?.load_image(&image)
         }
+        Verb::Install { no_install } => packages::ensure(&dist::BUILD_PACKAGES, no_install),
+        Verb::LintChart => chart::lint().map(|said| print!("{said}")),
         Verb::Kubectl { args } => kubectl(&args),
     }
 }
