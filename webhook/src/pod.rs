@@ -2,7 +2,7 @@
 //!
 //! Shapes: k8s.io/api/core/v1. Everything else is skipped, unparsed, and stays as it was.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::review::{Entries, Text};
@@ -53,8 +53,10 @@ pub struct Spec<'a> {
     pub volumes: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
     pub init_containers: Option<Vec<Container<'a>>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "or_empty")]
     pub containers: Vec<Container<'a>>,
+    #[serde(default)]
+    pub share_process_namespace: Option<bool>,
     #[serde(default)]
     pub security_context: Option<SecurityContext>,
     #[serde(borrow, default)]
@@ -91,6 +93,12 @@ pub struct Mount<'a> {
     pub name: Text<'a>,
     #[serde(borrow)]
     pub mount_path: Text<'a>,
+    #[serde(default)]
+    pub read_only: Option<bool>,
+    #[serde(borrow, default)]
+    pub sub_path: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub sub_path_expr: Option<Text<'a>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -98,6 +106,11 @@ pub struct Mount<'a> {
 pub struct SecurityContext {
     #[serde(default)]
     pub run_as_user: Option<i64>,
+}
+
+/// Go writes an empty list as `null`.
+fn or_empty<'de: 'a, 'a, D: Deserializer<'de>>(json: D) -> Result<Vec<Container<'a>>, D::Error> {
+    Ok(Option::deserialize(json)?.unwrap_or_default())
 }
 
 /// Anything with a name.

@@ -55,6 +55,8 @@ pub struct Caller {
     pub pod: Option<PodClaims>,
     /// The namespace of the asking service account is in scope.
     pub service_account_in_scope: bool,
+    /// Something grants the `run-as` that this request asks for.
+    pub run_as_granted: bool,
 }
 
 /// Everything that a decision depends on.
@@ -183,3 +185,6 @@ fn asked(label: Option<&str>, scope: Scope) -> Asked {
 }
 
 const UNCLEAR: &str = "label kube2hadoop.io/inject must be «enabled» or «disabled»";
+
+#[cfg(test)]
+mod tests;

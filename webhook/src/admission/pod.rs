@@ -95,6 +95,7 @@ impl Admission<'_> {
             template: template.as_ref(),
             owned: Owned::of(&self.pod.metadata),
             service_account_in_scope: self.context.caller.service_account_in_scope,
+            run_as_granted: self.context.caller.run_as_granted,
         };
         let decided = decide(&policy.identity, &subject, &facts);
         match (decided, self.earlier().filter(|_| trusted)) {
@@ -161,6 +162,7 @@ impl Admission<'_> {
                 stamp: &stamp,
             },
             reinvoked: kept,
+            copied: !kept && self.pod.metadata.label(names::INJECTED_LABEL).is_some(),
         };
         let injected = match injection.patch() {
             Ok(injected) => injected,

@@ -6,7 +6,7 @@ use kube2hadoop_stamp::names;
 use serde_json::{Map, Value};
 
 use crate::identity::Identity;
-use crate::inject::Ops;
+use crate::inject::{Conflict, Ops, check_size};
 
 /// Set by `kubectl rollout restart`; it changes when the code runs, not the code.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
@@ -76,38 +76,73 @@ impl<'a> Template<'a> {
         self.code() == other.code()
     }
 
-    /// Makes our keys on the template be exactly these.
-    pub(super) fn note(&self, ops: &mut Ops, identity: Option<(&Identity, &str)>) {
-        let wanted: BTreeMap<&str, &str> = identity
-            .iter()
-            .flat_map(|(identity, stamp)| {
-                [
-                    (names::USER, identity.user.as_str()),
-                    (names::SUBMITTER, &*identity.submitter),
-                    (names::STAMP, stamp),
-                ]
-            })
-            .collect();
-        let mut path: Vec<&str> = self.pointer.split('/').skip(1).collect();
-        path.push("metadata");
+    /// Writes who it is, and takes off what else was under our keys.
+    pub(super) fn note(
+        &self,
+        ops: &mut Ops,
+        identity: &Identity,
+        stamp: &str,
+    ) -> Result<(), Conflict> {
+        let wanted = [
+            (names::USER, identity.user.as_str()),
+            (names::SUBMITTER, &*identity.submitter),
+            (names::STAMP, stamp),
+        ];
+        let present = self
+            .value
+            .pointer("/metadata/annotations")
+            .and_then(Value::as_object);
+        let present = present.into_iter().flatten();
+        let present = present.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
+        check_size(present, &wanted)?;
+        self.write(ops, &BTreeMap::from(wanted));
+        self.unlabel(ops);
+        Ok(())
+    }
+
+    /// Takes off all that is under our keys.
+    pub(super) fn strip(&self, ops: &mut Ops) {
+        self.write(ops, &BTreeMap::new());
+        self.unlabel(ops);
+    }
+
+    /// Brings our keys back to what they are in the old template.
+    pub(super) fn restore(&self, ops: &mut Ops, old: &Template<'_>) {
+        let own = names::OWN_KEYS.into_iter();
+        self.write(
+            ops,
+            &own.filter_map(|key| Some((key, old.annotation(key)?)))
+                .collect(),
+        );
+        if old.label(names::INJECTED_LABEL).is_none() {
+            self.unlabel(ops);
+        }
+    }
+
+    /// Makes the annotations under our keys be exactly these.
+    fn write(&self, ops: &mut Ops, wanted: &BTreeMap<&str, &str>) {
+        let mut path = self.metadata();
         self.prepare(ops, &path, !wanted.is_empty());
-        self.unlabel(ops, &path);
         path.push("annotations");
         let missing: Vec<(&str, &str)> = wanted
             .iter()
             .filter(|(key, value)| self.annotation(key) != Some(value))
-            .map(|(k, v)| (*k, *v))
+            .map(|(key, value)| (*key, *value))
             .collect();
         ops.entries(&path, self.has("/metadata/annotations"), &missing);
         for key in names::OWN_KEYS {
-            let present = self
-                .value
-                .pointer("/metadata/annotations")
-                .is_some_and(|all| all.get(key).is_some());
-            if present && !wanted.contains_key(key) {
+            if self.annotation(key).is_some() && !wanted.contains_key(key) {
                 ops.remove(path.iter().copied().chain([key]));
             }
         }
+    }
+
+    fn metadata(&self) -> Vec<&'a str> {
+        self.pointer
+            .split('/')
+            .skip(1)
+            .chain(["metadata"])
+            .collect()
     }
 
     fn prepare(&self, ops: &mut Ops, metadata: &[&str], needed: bool) {
@@ -116,14 +151,10 @@ impl<'a> Template<'a> {
         }
     }
 
-    fn unlabel(&self, ops: &mut Ops, metadata: &[&str]) {
+    fn unlabel(&self, ops: &mut Ops) {
         if self.label(names::INJECTED_LABEL).is_some() {
-            ops.remove(
-                metadata
-                    .iter()
-                    .copied()
-                    .chain(["labels", names::INJECTED_LABEL]),
-            );
+            let label = ["labels", names::INJECTED_LABEL];
+            ops.remove(self.metadata().into_iter().chain(label));
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::template::Template;
 use super::{AdmissionError, Asked, Context, Decision, Outcome, UNCLEAR, UnmappedUpdate, asked};
 use crate::identity::{Facts, Identity, Nobody, Owned, Subject, decide};
-use crate::inject::Ops;
+use crate::inject::{Ops, strip};
 use crate::pod::Metadata;
 use crate::review::{Answer, Operation, Request};
 
@@ -25,14 +25,24 @@ pub(super) fn admit(
         .namespace
         .as_deref()
         .ok_or(AdmissionError::NoNamespace)?;
+    let Whole { metadata } = request
+        .object
+        .map_or(Ok(Whole::default()), |raw| serde_json::from_str(raw.get()))?;
     let workload = Workload {
+        metadata,
         request,
         context,
         namespace,
         object: &object,
         old: old.as_ref(),
     };
+    if workload.is_controllers_replica_set() {
+        // Its template is part of its name: whatever it carries is judged when its pods come.
+        return Ok(Decision::new(Outcome::Untouched, Answer::default()));
+    }
     let mut ops = Ops::default();
+    // Our keys mean something on templates only.
+    strip(&mut ops, &workload.metadata, None);
     let mut decision = Decision::new(Outcome::Untouched, Answer::default());
     for pointer in pointers {
         let Some(template) = Template::at(&object, pointer) else {
@@ -40,9 +50,12 @@ pub(super) fn admit(
         };
         match workload.decide(&template, pointer)? {
             Fate::Denied(reason) => return Ok(Decision::denied(&reason)),
-            Fate::Left => {}
+            Fate::Restored(old, warning) => {
+                template.restore(&mut ops, &old);
+                decision.answer.warnings.extend(warning);
+            }
             Fate::Stripped(warning) => {
-                template.note(&mut ops, None);
+                template.strip(&mut ops);
                 decision.answer.warnings.extend(warning);
                 decision.outcome = Outcome::Stripped;
             }
@@ -52,7 +65,9 @@ pub(super) fn admit(
                 outcome,
                 warning,
             } => {
-                template.note(&mut ops, Some((&identity, &stamp)));
+                if let Err(conflict) = template.note(&mut ops, &identity, &stamp) {
+                    return Ok(Decision::denied(&conflict));
+                }
                 decision.answer.warnings.extend(warning);
                 decision.outcome = outcome;
                 decision = decision.of(&identity);
@@ -70,6 +85,7 @@ fn parse(text: Option<&str>) -> Result<Option<Value>, serde_json::Error> {
 }
 
 struct Workload<'a> {
+    metadata: Metadata<'a>,
     request: &'a Request<'a>,
     context: &'a Context<'a>,
     namespace: &'a str,
@@ -78,9 +94,9 @@ struct Workload<'a> {
 }
 
 /// What becomes of one template.
-enum Fate {
-    /// It stays as it came.
-    Left,
+enum Fate<'a> {
+    /// Our keys are those of the old template, whatever they are: any other would start a rollout, or be refused.
+    Restored(Template<'a>, Option<String>),
     Stripped(Option<String>),
     Noted {
         identity: Identity,
@@ -92,48 +108,45 @@ enum Fate {
 }
 
 impl Workload<'_> {
-    fn decide(&self, template: &Template<'_>, pointer: &str) -> Result<Fate, AdmissionError> {
+    fn decide<'b>(
+        &'b self,
+        template: &Template<'_>,
+        pointer: &'b str,
+    ) -> Result<Fate<'b>, AdmissionError> {
         let asked = asked(template.label(names::INJECT_LABEL), self.context.scope);
-        match asked {
-            Asked::No => return Ok(Fate::Stripped(None)),
-            Asked::Unclear => return Ok(Fate::Denied(UNCLEAR.to_owned())),
-            Asked::ByNamespace | Asked::ByOwnLabel => {}
-        }
-        if self.is_controllers_replica_set() {
-            // Its template is part of its name: whatever it carries is judged when its pods come.
-            return Ok(Fate::Left);
-        }
         let old = self.old.and_then(|old| Template::at(old, pointer));
         let kept = old.and_then(|old| self.valid(&old));
         let unchanged = old.is_some_and(|old| template.runs_the_same_as(&old));
-        match (unchanged, kept) {
-            (true, Some((identity, stamp))) => Ok(Fate::Noted {
+        let same = old.filter(|_| unchanged);
+        match (same, kept, asked) {
+            (Some(_), Some((identity, stamp)), _) => Ok(Fate::Noted {
                 identity,
                 stamp,
                 outcome: Outcome::Kept,
                 warning: None,
             }),
-            (true, None) if self.is_running_job() => Ok(Fate::Left),
-            (unchanged, kept) => self.stamped(
-                template,
-                asked,
-                unchanged,
-                kept.map(|(identity, _)| identity),
-            ),
+            (Some(old), None, _) if self.is_running_job() => {
+                Ok(Fate::Restored(old, self.recreate(asked)))
+            }
+            (_, _, Asked::No) => Ok(Fate::Stripped(None)),
+            (_, _, Asked::Unclear) => Ok(Fate::Denied(UNCLEAR.to_owned())),
+            (same, kept, _) => {
+                self.stamped(template, asked, same, kept.map(|(identity, _)| identity))
+            }
         }
     }
 
-    fn stamped(
+    fn stamped<'b>(
         &self,
         template: &Template<'_>,
         asked: Asked,
-        unchanged: bool,
+        same: Option<Template<'b>>,
         before: Option<Identity>,
-    ) -> Result<Fate, AdmissionError> {
+    ) -> Result<Fate<'b>, AdmissionError> {
         let subject = self.subject(template);
         let identity = match self.identity(&subject, template) {
             Ok(identity) => identity,
-            Err(nobody) => return Ok(self.nobody(nobody, asked, unchanged, before.as_ref())),
+            Err(nobody) => return Ok(self.nobody(nobody, asked, same, before.as_ref())),
         };
         let claims = identity.template_claims(&self.context.policy.issuer, &subject, self.origin());
         let stamp = self.context.keys.signing.sign_template(&claims)?;
@@ -142,7 +155,7 @@ impl Workload<'_> {
                 "kube2hadoop: you changed what runs, so it runs as {} from now on, and no longer as {}",
                 identity.user, before.user
             )),
-            None if unchanged => Some(format!(
+            None if same.is_some() => Some(format!(
                 "kube2hadoop: this had no valid stamp; it runs as {} from now on",
                 identity.user
             )),
@@ -156,13 +169,26 @@ impl Workload<'_> {
         })
     }
 
-    fn nobody(
+    /// A running Job's template takes no stamp any more. Controllers write metadata all the time: no word to them.
+    fn recreate(&self, asked: Asked) -> Option<String> {
+        let asks = matches!(asked, Asked::ByNamespace | Asked::ByOwnLabel);
+        let person = !self.request.user_info.username.starts_with("system:");
+        (asks && person).then(|| {
+            "kube2hadoop: this Job has no valid stamp, and a running Job cannot get one: delete it and create it again"
+                .to_owned()
+        })
+    }
+
+    fn nobody<'b>(
         &self,
         nobody: Nobody,
         asked: Asked,
-        unchanged: bool,
+        same: Option<Template<'b>>,
         before: Option<&Identity>,
-    ) -> Fate {
+    ) -> Fate<'b> {
+        if let Some(old) = same {
+            return Fate::Restored(old, None);
+        }
         if let Some(before) = before
             && self.context.policy.unmapped_update == UnmappedUpdate::Deny
         {
@@ -171,14 +197,12 @@ impl Workload<'_> {
                 before.submitter, before.user
             ));
         }
-        if asked == Asked::ByOwnLabel && !unchanged {
+        if asked == Asked::ByOwnLabel {
             return Fate::Denied(nobody.to_string());
         }
-        // Controllers write status and the like all the time: they need no reminder.
-        let warn = !unchanged || self.request.operation == Operation::Create;
-        Fate::Stripped(
-            warn.then(|| format!("kube2hadoop: its pods start without a Hadoop token: {nobody}")),
-        )
+        Fate::Stripped(Some(format!(
+            "kube2hadoop: its pods start without a Hadoop token: {nobody}"
+        )))
     }
 
     fn subject<'a>(&'a self, template: &Template<'a>) -> Subject<'a> {
@@ -192,19 +216,25 @@ impl Workload<'_> {
     }
 
     fn identity(&self, subject: &Subject<'_>, template: &Template<'_>) -> Result<Identity, Nobody> {
-        let metadata = self.metadata();
+        let brought = self.verified(template);
+        let here = self.origin();
+        // Under reinvocation a Job of a CronJob carries the stamp with itself as origin.
+        let restamped = brought.as_ref().is_some_and(|claims| claims.origin == here);
+        let itself = self.metadata.name.as_deref().filter(|_| restamped);
+        let itself = itself.map(|name| Owned {
+            api_version: &here.api_version,
+            kind: &here.kind,
+            name,
+            hash: None,
+        });
         let facts = Facts {
             username: &self.request.user_info.username,
             from_pod: self.request.user_info.is_pod(),
             caller_pod: self.context.caller.pod.as_ref(),
-            template: None,
-            owned: Owned::of(&metadata),
-            service_account_in_scope: self.context.caller.service_account_in_scope,
-        };
-        let brought = self.verified(template);
-        let facts = Facts {
             template: brought.as_ref(),
-            ..facts
+            owned: itself.or_else(|| Owned::of(&self.metadata)),
+            service_account_in_scope: self.context.caller.service_account_in_scope,
+            run_as_granted: self.context.caller.run_as_granted,
         };
         decide(&self.context.policy.identity, subject, &facts)
     }
@@ -220,12 +250,12 @@ impl Workload<'_> {
     /// The identity that the old template's stamp gives this workload, with the stamp.
     fn valid(&self, old: &Template<'_>) -> Option<(Identity, String)> {
         let claims = self.verified(old)?;
-        let metadata = self.metadata();
         let here = Owned {
             api_version: &self.request.kind.api_version(),
             kind: &self.request.kind.kind,
-            name: metadata.name.as_deref()?,
-            hash: None,
+            name: self.metadata.name.as_deref()?,
+            // A ReplicaSet carries its Deployment's stamp.
+            hash: self.metadata.label("pod-template-hash"),
         };
         let fits = claims.ns == self.namespace
             && claims.sa == old.service_account()
@@ -242,8 +272,8 @@ impl Workload<'_> {
     }
 
     fn origin(&self) -> Origin {
-        let metadata = self.metadata();
-        let name = metadata
+        let name = self
+            .metadata
             .name
             .as_deref()
             .or(self.request.name.as_deref())
@@ -251,18 +281,11 @@ impl Workload<'_> {
         Origin {
             api_version: self.request.kind.api_version(),
             kind: self.request.kind.kind.to_string(),
-            name: match (name, metadata.generate_name.as_deref()) {
+            name: match (name, self.metadata.generate_name.as_deref()) {
                 (None, Some(prefix)) => ObjectName::GenerateName(prefix.to_owned()),
                 (name, _) => ObjectName::Name(name.unwrap_or_default().to_owned()),
             },
         }
-    }
-
-    fn metadata(&self) -> Metadata<'_> {
-        let raw = self.request.object.map(|raw| raw.get()).unwrap_or("{}");
-        serde_json::from_str::<Whole<'_>>(raw)
-            .map(|whole| whole.metadata)
-            .unwrap_or_default()
     }
 
     fn is_controllers_replica_set(&self) -> bool {
@@ -284,7 +307,7 @@ impl Workload<'_> {
     }
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 struct Whole<'a> {
     #[serde(borrow, default)]
     metadata: Metadata<'a>,

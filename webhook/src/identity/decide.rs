@@ -35,6 +35,8 @@ pub struct Facts<'a> {
     pub owned: Option<Owned<'a>>,
     /// The namespace of a service account that asks is in scope, so that its editors can act as it.
     pub service_account_in_scope: bool,
+    /// Something grants the user that the annotation asks for.
+    pub run_as_granted: bool,
 }
 
 /// Somebody: the effective user, and by which rule.
@@ -122,12 +124,13 @@ pub fn decide(
     subject: &Subject<'_>,
     facts: &Facts<'_>,
 ) -> Result<Identity, Nobody> {
-    let identity = if facts.from_pod {
-        inherit(facts)?
-    } else if policy
+    let trusted = policy
         .trusted_controllers
-        .serve(facts.username, subject.group, subject.kind)
-    {
+        .serve(facts.username, subject.group, subject.kind);
+    // An operator is a pod itself; what it makes of a stamped workload is still that workload's.
+    let identity = if facts.from_pod && (facts.caller_pod.is_some() || !trusted) {
+        inherit(facts)?
+    } else if trusted {
         // The annotation run-as came down from the template, whose stamp has answered it.
         return allowed(policy, from_template(subject, facts)?, false);
     } else {
@@ -211,6 +214,12 @@ fn run_as(
     }
     if wanted == own.user {
         return allowed(policy, own, true);
+    }
+    if facts.run_as_granted {
+        return Ok(Identity {
+            user: wanted,
+            ..own
+        });
     }
     Err(Nobody::RunAs {
         wanted,

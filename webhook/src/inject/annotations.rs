@@ -7,7 +7,6 @@ use crate::pod::Metadata;
 
 const ANNOTATIONS: [&str; 2] = ["metadata", "annotations"];
 const LABELS: [&str; 2] = ["metadata", "labels"];
-const ANNOTATION_KEYS: [&str; 4] = [names::USER, names::SUBMITTER, names::STAMP, names::SKIPPED];
 
 /// User, submitter and stamp, as they stand in the annotations.
 #[derive(Clone, Copy, Debug)]
@@ -29,50 +28,68 @@ pub(super) fn note(
         (names::STAMP, notes.stamp),
     ];
     let others = metadata.annotations.iter().flat_map(|all| all.iter());
-    let others = others.filter(|(key, _)| !ANNOTATION_KEYS.contains(key));
-    let size: usize = others
-        .chain(wanted)
-        .map(|(key, value)| key.len() + value.len())
-        .sum();
-    if size > ANNOTATIONS_LIMIT {
-        return Err(Conflict::Annotations(size));
-    }
-    if metadata.annotation(names::SKIPPED).is_some() {
-        ops.remove(ANNOTATIONS.into_iter().chain([names::SKIPPED]));
-    }
+    check_size(others, &wanted)?;
+    let own = |key: &str| wanted.iter().any(|(wanted, _)| *wanted == key);
+    take_off(ops, metadata, own, |key| key == names::INJECTED_LABEL);
     let missing: Vec<_> = wanted
         .into_iter()
         .filter(|(key, value)| metadata.annotation(key) != Some(value))
         .collect();
     ops.entries(&ANNOTATIONS, metadata.annotations.is_some(), &missing);
     if metadata.label(names::INJECTED_LABEL) != Some("true") {
-        ops.entries(
-            &LABELS,
-            metadata.labels.is_some(),
-            &[(names::INJECTED_LABEL, "true")],
-        );
+        let label = [(names::INJECTED_LABEL, "true")];
+        ops.entries(&LABELS, metadata.labels.is_some(), &label);
     }
     Ok(())
 }
 
-/// Takes our keys off a pod, and writes why nothing was injected where there is a reason.
+/// Refuses annotations that the API server would refuse without naming us.
+///
+/// # Errors
+/// Too many bytes in all, with ours.
+pub fn check_size<'a>(
+    present: impl Iterator<Item = (&'a str, &'a str)>,
+    wanted: &[(&str, &str)],
+) -> Result<(), Conflict> {
+    let others = present.filter(|(key, _)| !names::OWN_KEYS.contains(key));
+    let bytes = |(key, value): (&str, &str)| key.len() + value.len();
+    let size = others.map(bytes).sum::<usize>() + wanted.iter().copied().map(bytes).sum::<usize>();
+    if size > ANNOTATIONS_LIMIT {
+        Err(Conflict::Annotations(size))
+    } else {
+        Ok(())
+    }
+}
+
+/// Takes our keys off an object, and writes why nothing was injected where there is a reason.
 pub fn strip(ops: &mut Ops, metadata: &Metadata<'_>, skipped: Option<&str>) {
-    for key in ANNOTATION_KEYS {
-        let replaced = key == names::SKIPPED && skipped.is_some();
-        if metadata.annotation(key).is_some() && !replaced {
-            ops.remove(ANNOTATIONS.into_iter().chain([key]));
-        }
-    }
-    if metadata.label(names::INJECTED_LABEL).is_some() {
-        ops.remove(LABELS.into_iter().chain([names::INJECTED_LABEL]));
-    }
+    take_off(
+        ops,
+        metadata,
+        |key| key == names::SKIPPED && skipped.is_some(),
+        |_| false,
+    );
     if let Some(reason) =
         skipped.filter(|reason| metadata.annotation(names::SKIPPED) != Some(reason))
     {
-        ops.entries(
-            &ANNOTATIONS,
-            metadata.annotations.is_some(),
-            &[(names::SKIPPED, reason)],
-        );
+        let entry = [(names::SKIPPED, reason)];
+        ops.entries(&ANNOTATIONS, metadata.annotations.is_some(), &entry);
+    }
+}
+
+/// Removes our keys, be they annotations or labels, but for those that stay.
+fn take_off(
+    ops: &mut Ops,
+    metadata: &Metadata<'_>,
+    annotation_stays: impl Fn(&str) -> bool,
+    label_stays: impl Fn(&str) -> bool,
+) {
+    for key in names::OWN_KEYS {
+        if metadata.annotation(key).is_some() && !annotation_stays(key) {
+            ops.remove(ANNOTATIONS.into_iter().chain([key]));
+        }
+        if metadata.label(key).is_some() && !label_stays(key) {
+            ops.remove(LABELS.into_iter().chain([key]));
+        }
     }
 }

@@ -4,9 +4,10 @@ use kube2hadoop_stamp::names;
 use serde_json::{Value, json};
 
 use super::{
-    CONF_DIRECTORY, Conflict, DIRECTORY, INIT_CONTAINER, Injection, Ops, TOKEN_FILE, VOLUME,
+    CONF_DIRECTORY, Conflict, DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, Ops,
+    TOKEN_FILE, VOLUME,
 };
-use crate::pod::{Container, Spec};
+use crate::pod::{Container, Mount, Spec};
 
 const VARIABLES: [(&str, &str); 2] = [
     ("HADOOP_TOKEN_FILE_LOCATION", TOKEN_FILE),
@@ -26,13 +27,25 @@ pub(super) fn add(
     ];
     for (list, containers) in lists {
         for (at, container) in containers.unwrap_or_default().iter().enumerate() {
+            if &*container.name == INIT_CONTAINER {
+                continue;
+            }
             let named = chosen
                 .as_ref()
                 .is_none_or(|names| names.contains(&&*container.name));
-            if named && &*container.name != INIT_CONTAINER {
-                equip(ops, ["spec", list, &at.to_string()], container, warnings)?;
+            let mounted = has_mount(container, named && injection.names_are_ours())?;
+            if named {
+                let path = ["spec", list, &at.to_string()];
+                equip(ops, path, container, mounted, warnings);
             }
         }
+    }
+    if chosen.is_some() && spec.share_process_namespace == Some(true) {
+        warnings.push(
+            "kube2hadoop: with shareProcessNamespace every container can read the others' token, \
+             whatever kube2hadoop.io/containers says"
+                .to_owned(),
+        );
     }
     Ok(())
 }
@@ -67,44 +80,51 @@ fn equip(
     ops: &mut Ops,
     path: [&str; 3],
     container: &Container<'_>,
+    mounted: bool,
     warnings: &mut Vec<String>,
-) -> Result<(), Conflict> {
+) {
     let [spec, list, at] = path;
-    if mount_is_missing(container)? {
+    if !mounted {
         let mount = json!({"name": VOLUME, "mountPath": DIRECTORY, "readOnly": true});
-        ops.append(
-            &[spec, list, at, "volumeMounts"],
-            container.volume_mounts.is_some(),
-            vec![mount],
-        );
+        let mounts = [spec, list, at, "volumeMounts"];
+        ops.append(&mounts, container.volume_mounts.is_some(), vec![mount]);
     }
     let variables: Vec<Value> = VARIABLES
         .into_iter()
         .filter(|(name, value)| is_unset(container, name, value, warnings))
         .map(|(name, value)| json!({"name": name, "value": value}))
         .collect();
-    ops.append(&[spec, list, at, "env"], container.env.is_some(), variables);
-    Ok(())
+    let env = [spec, list, at, "env"];
+    ops.append(&env, container.env.is_some(), variables);
 }
 
-fn mount_is_missing(container: &Container<'_>) -> Result<bool, Conflict> {
+/// Has the container our mount already? It may have it from us only: a request could otherwise mount the volumes that
+/// are about to come, writable, or the pod's identity.
+fn has_mount(container: &Container<'_>, from_us: bool) -> Result<bool, Conflict> {
+    let mut mounted = false;
     for mount in container.volume_mounts.iter().flatten() {
         let path = mount.mount_path.trim_end_matches('/');
-        let ours = &*mount.name == VOLUME;
-        if ours && path == DIRECTORY {
-            return Ok(false);
-        }
+        let name: &str = &mount.name;
         let inside = path
             .strip_prefix(DIRECTORY)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if inside {
+        if name == VOLUME && from_us && is_ours(mount) {
+            mounted = true;
+        } else if name == VOLUME || name == IDENTITY_VOLUME || inside {
             return Err(Conflict::MountPath {
                 container: container.name.to_string(),
                 path: path.to_owned(),
             });
         }
     }
-    Ok(true)
+    Ok(mounted)
+}
+
+fn is_ours(mount: &Mount<'_>) -> bool {
+    let part = [&mount.sub_path, &mount.sub_path_expr];
+    &*mount.mount_path == DIRECTORY
+        && mount.read_only == Some(true)
+        && part.into_iter().flatten().all(|path| path.is_empty())
 }
 
 /// A user's own value stays, and a warning says so.

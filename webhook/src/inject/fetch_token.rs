@@ -14,7 +14,16 @@ const PATH: [&str; 2] = ["spec", "initContainers"];
 /// Nobody in particular, as in distroless images.
 const NONROOT: i64 = 65532;
 
-pub(super) fn add(ops: &mut Ops, injection: &Injection<'_>) -> Result<(), Conflict> {
+pub(super) fn add(
+    ops: &mut Ops,
+    injection: &Injection<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(), Conflict> {
+    if let (user, "0400") = user_and_mode(&injection.pod.spec) {
+        warnings.push(format!(
+            "kube2hadoop: user {user} needs a line in the image's /etc/passwd: without one Hadoop's Java client cannot log in"
+        ));
+    }
     let spec = &injection.pod.spec;
     let present = spec
         .init_containers
@@ -24,9 +33,9 @@ pub(super) fn add(ops: &mut Ops, injection: &Injection<'_>) -> Result<(), Confli
     let taken = all(spec).any(|container| &*container.name == INIT_CONTAINER);
     let wanted = container(injection);
     match present {
-        Some(at) if injection.reinvoked => {
+        Some(at) if injection.names_are_ours() => {
             // What others changed in it is put right; where they put it is their business.
-            if !covers(&as_it_is(injection, at), &wanted) {
+            if injection.copied || !covers(&as_it_is(injection, at), &wanted) {
                 ops.replace(PATH.into_iter().chain([at.to_string().as_str()]), wanted);
             }
         }

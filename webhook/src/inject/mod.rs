@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::pod::Pod;
 
-pub use annotations::{Notes, strip};
+pub use annotations::{Notes, check_size, strip};
 pub use ops::Ops;
 
 /// Where the token and the configuration lie in every container.
@@ -112,6 +112,8 @@ pub struct Injection<'a> {
     pub notes: Notes<'a>,
     /// The pod carries our stamp of a moment ago: what has our names is ours, and is brought to what it should be.
     pub reinvoked: bool,
+    /// It came with the label `injected`, as a copy of an injected pod does: what has our names is replaced.
+    pub copied: bool,
 }
 
 /// The patch, and what the person should know.
@@ -122,6 +124,11 @@ pub struct Injected {
 }
 
 impl Injection<'_> {
+    /// Are volumes and containers of our names from us?
+    fn names_are_ours(&self) -> bool {
+        self.reinvoked || self.copied
+    }
+
     /// The patch that gives the pod its token.
     ///
     /// # Errors
@@ -133,7 +140,7 @@ impl Injection<'_> {
         volumes::add(&mut ops, self)?;
         containers::add(&mut ops, self, &mut warnings)?;
         // Last: until here every index is one of the pod as it came.
-        fetch_token::add(&mut ops, self)?;
+        fetch_token::add(&mut ops, self, &mut warnings)?;
         Ok(Injected {
             patch: ops.into_patch(),
             warnings,

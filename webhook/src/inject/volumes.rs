@@ -19,8 +19,8 @@ pub(super) fn add(ops: &mut Ops, injection: &Injection<'_>) -> Result<(), Confli
     ] {
         match find(volumes.unwrap_or_default(), name) {
             None => missing.push(wanted),
-            Some(_) if !injection.reinvoked => return Err(Conflict::Volume(name)),
-            Some((at, present)) if !covers(&parsed(present), &wanted) => {
+            Some(_) if !injection.names_are_ours() => return Err(Conflict::Volume(name)),
+            Some((at, present)) if injection.copied || !covers(&parsed(present), &wanted) => {
                 ops.replace(PATH.into_iter().chain([at.to_string().as_str()]), wanted);
             }
             Some(_) => {}
