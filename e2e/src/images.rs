@@ -181,7 +181,7 @@ fn base() -> Result<PathBuf> {
             .map(|unread| format!("--dpkgopt=path-exclude=/usr/share/{unread}/*")),
     );
     // Extracted packages are not configured, so nothing has made the bundle of CA certificates.
-    mmdebstrap.arg("--customize-hook=mkdir -p \"$1/etc/ssl/certs\" && find \"$1/usr/share/ca-certificates\" -name '*.crt' -exec cat {} + > \"$1/etc/ssl/certs/ca-certificates.crt\"");
+    mmdebstrap.arg("--extract-hook=mkdir -p \"$1/etc/ssl/certs\" && find \"$1/usr/share/ca-certificates\" -name '*.crt' -exec cat {} + > \"$1/etc/ssl/certs/ca-certificates.crt\"");
     process::run(mmdebstrap.arg("bookworm").arg(&partial))?;
     fs::rename(&partial, &base)?;
     Ok(base)
