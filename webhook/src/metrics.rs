@@ -1,0 +1,90 @@
+//! What is counted. Every label has a bounded set of values.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::admission::{Decision, Outcome};
+use crate::identity::Rule;
+
+/// Seconds.
+const BUCKETS: [f64; 8] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.1, 1.0, 5.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    outcome: &'static str,
+    rule: &'static str,
+}
+
+/// Counters of this process. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    admissions: Family<Labels, Counter>,
+    unreadable: Counter,
+    seconds: Histogram,
+}
+
+impl Metrics {
+    /// Registers everything.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            admissions: Family::default(),
+            unreadable: Counter::default(),
+            seconds: Histogram::new(BUCKETS),
+        };
+        let registry = registry.sub_registry_with_prefix("kube2hadoop_webhook");
+        registry.register(
+            "admissions",
+            "Admission requests by outcome and rule",
+            metrics.admissions.clone(),
+        );
+        registry.register(
+            "unreadable",
+            "Requests that could not be read",
+            metrics.unreadable.clone(),
+        );
+        registry.register(
+            "admission_seconds",
+            "Time to an answer",
+            metrics.seconds.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn decided(&self, decision: &Decision, took: Duration) {
+        let rule = match decision.rule {
+            Some(Rule::Inherit) => "inherit",
+            Some(Rule::Template) => "template",
+            Some(Rule::Mapping(_)) => "mapping",
+            None => "none",
+        };
+        self.admissions
+            .get_or_create(&Labels {
+                outcome: name(decision.outcome),
+                rule,
+            })
+            .inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn unreadable(&self) {
+        self.unreadable.inc();
+    }
+}
+
+/// The outcome in one word.
+pub(crate) fn name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Untouched => "untouched",
+        Outcome::Stripped => "stripped",
+        Outcome::Skipped => "skipped",
+        Outcome::Injected => "injected",
+        Outcome::Stamped => "stamped",
+        Outcome::Kept => "kept",
+        Outcome::Denied => "denied",
+    }
+}

@@ -1,0 +1,281 @@
+//! The certificate authority: when it is made, when its successor is, and whom pods are told to trust.
+//!
+//! A successor is trusted for a day before the first certificate comes from it, so that no client meets a
+//! certificate whose CA it does not know yet.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
+
+use super::AgreeError;
+
+const DAY: u64 = 24 * 60 * 60;
+const LIFE: u64 = 365 * DAY;
+/// When a successor is made.
+const SUCCESSION: u64 = LIFE * 2 / 3;
+/// How long a successor is trusted before it signs, and its predecessor after.
+const OVERLAP: u64 = DAY;
+
+/// Why there is no CA.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    #[error(transparent)]
+    Agree(#[from] AgreeError),
+    #[error("the CA's Secret is damaged ({0}): delete it, and a new CA is made")]
+    Damaged(&'static str),
+    #[error("failed to make a certificate: {0}")]
+    Rcgen(#[from] rcgen::Error),
+}
+
+/// Certificate and key of a CA, as PEM, and when it was made.
+#[derive(Clone)]
+struct Ca {
+    certificate: String,
+    key: Zeroizing<String>,
+    made: u64,
+}
+
+/// The CA that signs, its successor, its predecessor.
+#[derive(Clone)]
+pub struct Authority {
+    current: Ca,
+    next: Option<Ca>,
+    previous: Option<String>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority")
+            .field("made", &self.current.made)
+            .finish_non_exhaustive()
+    }
+}
+
+type Data = BTreeMap<String, ByteString>;
+
+impl Authority {
+    /// Reads the Secret's data, lets time pass, and writes what changed.
+    ///
+    /// # Errors
+    /// A damaged Secret, or no randomness.
+    pub fn advance(data: &mut Data, now: u64) -> Result<Self, CaError> {
+        let mut authority = match Self::read(data)? {
+            Some(authority) => authority,
+            None => Self {
+                current: Ca::make(now)?,
+                next: None,
+                previous: None,
+            },
+        };
+        authority.grow_older(now)?;
+        authority.write(data);
+        Ok(authority)
+    }
+
+    fn grow_older(&mut self, now: u64) -> Result<(), CaError> {
+        let age = |ca: &Ca| now.saturating_sub(ca.made);
+        if self.next.as_ref().is_some_and(|next| age(next) >= OVERLAP)
+            && let Some(next) = self.next.take()
+        {
+            let retired = std::mem::replace(&mut self.current, next);
+            self.previous = Some(retired.certificate);
+        }
+        if age(&self.current) >= 2 * OVERLAP {
+            self.previous = None;
+        }
+        if self.next.is_none() && age(&self.current) >= SUCCESSION {
+            self.next = Some(Ca::make(now)?);
+        }
+        Ok(())
+    }
+
+    fn read(data: &Data) -> Result<Option<Self>, CaError> {
+        let Some(current) = Ca::read(data, "ca")? else {
+            return Ok(None);
+        };
+        let previous = data
+            .get("previous.crt")
+            .map(|pem| text(pem, "previous.crt"))
+            .transpose()?;
+        Ok(Some(Self {
+            current,
+            next: Ca::read(data, "next")?,
+            previous,
+        }))
+    }
+
+    fn write(&self, data: &mut Data) {
+        self.current.write(data, "ca");
+        match &self.next {
+            Some(next) => next.write(data, "next"),
+            None => data.retain(|key, _| !key.starts_with("next.")),
+        }
+        match &self.previous {
+            Some(pem) => {
+                drop(data.insert("previous.crt".into(), ByteString(pem.clone().into_bytes())))
+            }
+            None => drop(data.remove("previous.crt")),
+        }
+    }
+
+    /// Every CA that is to be trusted, as PEM.
+    pub fn bundle(&self) -> String {
+        let next = self.next.as_ref().map(|ca| &ca.certificate);
+        [
+            Some(&self.current.certificate),
+            next,
+            self.previous.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect()
+    }
+
+    /// The CA that signs now, as PEM.
+    pub fn signer(&self) -> &str {
+        &self.current.certificate
+    }
+
+    /// Signs a certificate.
+    pub(super) fn issue(
+        &self,
+        params: CertificateParams,
+        key: &KeyPair,
+    ) -> Result<String, CaError> {
+        let ca_key = KeyPair::from_pem(&self.current.key)?;
+        let issuer = Issuer::from_ca_cert_pem(&self.current.certificate, ca_key)?;
+        Ok(params.signed_by(key, &issuer)?.pem())
+    }
+}
+
+impl Ca {
+    fn make(now: u64) -> Result<Self, CaError> {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        let mut params = CertificateParams::default();
+        let mut name = DistinguishedName::new();
+        // Two CAs of one name would confuse whoever looks for the issuer by name.
+        name.push(DnType::CommonName, format!("Kube2Hadoop CA {now}"));
+        params.distinguished_name = name;
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        (params.not_before, params.not_after) = validity(now, LIFE);
+        let certificate = params.self_signed(&key)?.pem();
+        Ok(Self {
+            certificate,
+            key: Zeroizing::new(key.serialize_pem()),
+            made: now,
+        })
+    }
+
+    fn read(data: &Data, name: &str) -> Result<Option<Self>, CaError> {
+        let part = |suffix: &str, what| {
+            let found = data.get(&format!("{name}.{suffix}"));
+            found.map(|bytes| text(bytes, what)).transpose()
+        };
+        let parts = (
+            part("crt", "crt")?,
+            part("key", "key")?,
+            part("made", "made")?,
+        );
+        let (Some(certificate), Some(key), Some(made)) = parts else {
+            return if data.contains_key(&format!("{name}.crt")) {
+                Err(CaError::Damaged("a part is missing"))
+            } else {
+                Ok(None)
+            };
+        };
+        let made = made
+            .parse()
+            .map_err(|_| CaError::Damaged("made is no number"))?;
+        Ok(Some(Self {
+            certificate,
+            key: Zeroizing::new(key),
+            made,
+        }))
+    }
+
+    fn write(&self, data: &mut Data, name: &str) {
+        let parts = [
+            ("crt", self.certificate.clone()),
+            ("key", self.key.to_string()),
+            ("made", self.made.to_string()),
+        ];
+        for (suffix, value) in parts {
+            data.insert(format!("{name}.{suffix}"), ByteString(value.into_bytes()));
+        }
+    }
+}
+
+/// From an hour ago, for clocks that are behind, until `life` seconds from now.
+pub(super) fn validity(now: u64, life: u64) -> (OffsetDateTime, OffsetDateTime) {
+    let now = i64::try_from(now)
+        .ok()
+        .and_then(|now| OffsetDateTime::from_unix_timestamp(now).ok());
+    let now = now.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    (
+        now - Duration::HOUR,
+        now + std::time::Duration::from_secs(life),
+    )
+}
+
+fn text(bytes: &ByteString, what: &'static str) -> Result<String, CaError> {
+    String::from_utf8(bytes.0.clone()).map_err(|_| CaError::Damaged(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificates(authority: &Authority) -> usize {
+        authority.bundle().matches("BEGIN CERTIFICATE").count()
+    }
+
+    #[test]
+    fn a_secret_is_read_as_it_was_written() {
+        let mut data = Data::new();
+        let first = Authority::advance(&mut data, 1_000).unwrap();
+        let before = data.clone();
+        let again = Authority::advance(&mut data, 2_000).unwrap();
+        assert_eq!(first.bundle(), again.bundle());
+        assert_eq!(data, before);
+        data.remove("ca.key");
+        assert!(matches!(
+            Authority::advance(&mut data, 2_000),
+            Err(CaError::Damaged(_))
+        ));
+    }
+
+    #[test]
+    fn a_successor_is_trusted_before_it_signs_and_its_predecessor_after() {
+        let mut data = Data::new();
+        let start = 1_000;
+        let first = Authority::advance(&mut data, start).unwrap();
+        let announced = Authority::advance(&mut data, start + SUCCESSION).unwrap();
+        assert_eq!(announced.signer(), first.signer());
+        assert_eq!(certificates(&announced), 2);
+        let waiting = Authority::advance(&mut data, start + SUCCESSION + OVERLAP - 1).unwrap();
+        assert_eq!(waiting.signer(), first.signer());
+        let promoted = Authority::advance(&mut data, start + SUCCESSION + OVERLAP).unwrap();
+        assert_ne!(promoted.signer(), first.signer());
+        assert!(announced.bundle().contains(promoted.signer()));
+        assert!(promoted.bundle().contains(first.signer()));
+        let settled = Authority::advance(&mut data, start + SUCCESSION + 2 * OVERLAP).unwrap();
+        assert_eq!(
+            (settled.signer(), certificates(&settled)),
+            (promoted.signer(), 1)
+        );
+    }
+
+    #[test]
+    fn keys_are_not_shown() {
+        let authority = Authority::advance(&mut Data::new(), 1).unwrap();
+        assert!(!format!("{authority:?}").contains("PRIVATE"));
+    }
+}

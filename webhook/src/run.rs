@@ -1,0 +1,141 @@
+//! Puts the parts together and runs them until the process is asked to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Parser;
+use kube::Client;
+use kube2hadoop_runtime::logging::{self, LogFormat};
+use kube2hadoop_runtime::readiness::Readiness;
+use kube2hadoop_runtime::shutdown::Shutdown;
+use kube2hadoop_runtime::{admin, config, listen};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::provision::Upkeep;
+use crate::server::{Callers, CurrentKeys, Webhook, router};
+
+/// Mutating admission webhook of Kube2Hadoop.
+#[derive(Debug, Parser)]
+#[command(name = "kube2hadoop-webhook", version)]
+pub struct Args {
+    /// The configuration file.
+    #[arg(long, default_value = "/etc/kube2hadoop/webhook.yaml")]
+    config: PathBuf,
+    /// Only check the configuration file: exit code 0, or 64 with the reason.
+    #[arg(long)]
+    check: bool,
+    /// Logs as text for people instead of JSON.
+    #[arg(long)]
+    text_logs: bool,
+}
+
+/// Why the service did not start, or stopped before it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("failed to set up the API server client: run in a pod, or set KUBECONFIG: {0}")]
+    Client(#[source] Box<kube::Error>),
+    #[error("failed to listen on {address}: {source}")]
+    Listen {
+        address: std::net::SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("failed to serve the admin port: {0}")]
+    Admin(#[source] std::io::Error),
+}
+
+/// Runs the command line and gives the exit code: 64 for a configuration that cannot be used.
+pub async fn main(args: Args) -> ExitCode {
+    logging::init(if args.text_logs {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
+    });
+    let config: Config = match config::load(&args.config) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(%error, "the configuration cannot be used");
+            return ExitCode::from(config::EXIT_CODE);
+        }
+    };
+    if args.check {
+        return ExitCode::SUCCESS;
+    }
+    match run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "stopped");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs until SIGTERM or SIGINT, then lets requests in flight end.
+///
+/// # Errors
+/// What kept it from starting.
+pub async fn run(config: Config) -> Result<(), RunError> {
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+    let client = Client::try_default()
+        .await
+        .map_err(|error| RunError::Client(Box::new(error)))?;
+    let address = config.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| RunError::Listen { address, source })?;
+    let shutdown = Shutdown::on_signals();
+    let readiness = Readiness::new();
+    let admin = admin::serve(
+        config.admin,
+        readiness.clone(),
+        Arc::new(registry),
+        shutdown.clone(),
+    );
+    tokio::select! {
+        ended = admin => ended.map_err(RunError::Admin),
+        () = serve(config, client, listener, metrics, &readiness, shutdown) => Ok(()),
+    }
+}
+
+async fn serve(
+    config: Config,
+    client: Client,
+    listener: TcpListener,
+    metrics: Metrics,
+    readiness: &Readiness,
+    shutdown: Shutdown,
+) {
+    let keys = Arc::new(CurrentKeys::default());
+    let guarded = Arc::new(AtomicBool::new(false));
+    let mut upkeep = Upkeep::new(
+        client.clone(),
+        &config,
+        Arc::clone(&keys),
+        Arc::clone(&guarded),
+        readiness,
+    );
+    let Some(tls) = upkeep.first(&shutdown).await else {
+        return;
+    };
+    tokio::spawn(upkeep.keep(shutdown.clone()));
+    let callers = Callers::new(Arc::new(client), guarded);
+    let webhook = Arc::new(Webhook {
+        policy: config.into_policy(),
+        keys,
+        callers,
+        metrics,
+    });
+    listen::serve(
+        listener,
+        tls,
+        router(webhook),
+        listen::Limits::default(),
+        shutdown,
+    )
+    .await;
+}
