@@ -1,7 +1,9 @@
 //! The configuration file, as the chart renders it.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
+use kube2hadoop_runtime::config::{self, ConfigError};
 use kube2hadoop_runtime::guards::Guard;
 use serde::Deserialize;
 
@@ -93,7 +95,73 @@ impl Guards {
     }
 }
 
+/// Why a configuration file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    #[error("{path}: {problem}")]
+    Content { path: PathBuf, problem: Problem },
+}
+
+/// What is wrong with values that are well-formed each by itself.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    #[error("{0} is empty: set it")]
+    Empty(&'static str),
+    #[error("listen and admin are both {0}: use two ports")]
+    SamePort(SocketAddr),
+    #[error("inject.fetcherUrl is {0}: want https://host:port and no path")]
+    FetcherUrl(String),
+    #[error("identity.mappings is empty, so nobody would get a token: add a rule")]
+    NoMappings,
+}
+
 impl Config {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is no such configuration, or contradicts itself.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        let config: Self = config::load(path)?;
+        config.check().map_err(|problem| LoadError::Content {
+            path: path.to_owned(),
+            problem,
+        })?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        let names = [
+            ("namespace", &self.namespace),
+            ("issuer", &self.issuer),
+            ("webhookConfiguration", &self.webhook_configuration),
+            ("services.webhook", &self.services.webhook),
+            ("services.fetcher", &self.services.fetcher),
+            ("secrets.ca", &self.secrets.ca),
+            ("secrets.signingKeys", &self.secrets.signing_keys),
+            ("secrets.fetcherTls", &self.secrets.fetcher_tls),
+            ("stampKeys", &self.stamp_keys),
+            ("inject.image", &self.inject.image),
+            ("inject.audience", &self.inject.audience),
+        ];
+        if let Some((key, _)) = names.iter().find(|(_, value)| value.is_empty()) {
+            return Err(Problem::Empty(key));
+        }
+        if self.listen == self.admin && self.listen.port() != 0 {
+            return Err(Problem::SamePort(self.listen));
+        }
+        if self.identity.mappings.is_empty() {
+            return Err(Problem::NoMappings);
+        }
+        let url = &self.inject.fetcher_url;
+        let host = url.strip_prefix("https://").unwrap_or_default();
+        if host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
+            return Err(Problem::FetcherUrl(url.clone()));
+        }
+        Ok(())
+    }
+
     /// The part that decisions depend on.
     pub fn into_policy(self) -> Policy {
         Policy {
@@ -102,5 +170,56 @@ impl Config {
             issuer: self.issuer,
             unmapped_update: self.policy.unmapped_update,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the chart renders it.
+    const CHART: &str = include_str!("../tests/fixtures/webhook.yaml");
+
+    fn problem(from: &str, to: &str) -> String {
+        assert!(CHART.contains(from), "the fixture has no «{from}»");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("webhook.yaml");
+        std::fs::write(&path, CHART.replace(from, to)).unwrap();
+        Config::load(&path).map_or_else(|error| error.to_string(), |_| "none".into())
+    }
+
+    #[test]
+    fn what_the_chart_renders_can_be_used() {
+        assert_eq!(problem("listen", "listen"), "none");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let said = |from, to, words: &str| {
+            let said = problem(from, to);
+            assert!(
+                said.contains("webhook.yaml") && said.contains(words),
+                "{said}"
+            );
+        };
+        said("issuer: \"kube2hadoop\"", "issuer: ''", "issuer is empty");
+        said("0.0.0.0:9990", "0.0.0.0:8443", "use two ports");
+        said(
+            "https://kube2hadoop-fetcher.kube2hadoop.svc:443",
+            "http://x",
+            "inject.fetcherUrl",
+        );
+        said(
+            "https://kube2hadoop-fetcher.kube2hadoop.svc:443",
+            "https://x/y",
+            "inject.fetcherUrl",
+        );
+        said("stampKeys", "stampKey", "line 8");
+        said("'^(?<name>", "'(?<name>", "not anchored");
+        said(
+            "unmappedUpdate\":\"deny",
+            "unmappedUpdate\":\"perhaps",
+            "perhaps",
+        );
     }
 }

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use kube2hadoop_webhook::run;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    run::main(run::Args::parse()).await
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    run::main(&run::Args::parse())
 }

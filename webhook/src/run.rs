@@ -1,5 +1,6 @@
 //! Puts the parts together and runs them until the process is asked to stop.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use kube2hadoop_runtime::shutdown::Shutdown;
 use kube2hadoop_runtime::{admin, config, listen};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -32,11 +34,19 @@ pub struct Args {
     /// Logs as text for people instead of JSON.
     #[arg(long)]
     text_logs: bool,
+    /// Threads that serve; default: as many as there are cores, at most two.
+    #[arg(long)]
+    workers: Option<NonZeroUsize>,
 }
+
+/// One core answers thousands of requests a second: more threads than this would only take memory.
+const MOST_WORKERS: usize = 2;
 
 /// Why the service did not start, or stopped before it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    #[error("failed to start threads: {0}")]
+    Threads(#[source] std::io::Error),
     #[error("failed to set up the API server client: run in a pod, or set KUBECONFIG: {0}")]
     Client(#[source] Box<kube::Error>),
     #[error("failed to listen on {address}: {source}")]
@@ -49,13 +59,13 @@ pub enum RunError {
 }
 
 /// Runs the command line and gives the exit code: 64 for a configuration that cannot be used.
-pub async fn main(args: Args) -> ExitCode {
+pub fn main(args: &Args) -> ExitCode {
     logging::init(if args.text_logs {
         LogFormat::Text
     } else {
         LogFormat::Json
     });
-    let config: Config = match config::load(&args.config) {
+    let config = match Config::load(&args.config) {
         Ok(config) => config,
         Err(error) => {
             tracing::error!(%error, "the configuration cannot be used");
@@ -65,13 +75,26 @@ pub async fn main(args: Args) -> ExitCode {
     if args.check {
         return ExitCode::SUCCESS;
     }
-    match run(config).await {
+    match threads(args.workers).and_then(|runtime| runtime.block_on(run(config))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "stopped");
             ExitCode::FAILURE
         }
     }
+}
+
+fn threads(workers: Option<NonZeroUsize>) -> Result<Runtime, RunError> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = workers.map_or(cores.min(MOST_WORKERS), NonZeroUsize::get);
+    let mut builder = if workers == 1 {
+        Builder::new_current_thread()
+    } else {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(workers);
+        builder
+    };
+    builder.enable_all().build().map_err(RunError::Threads)
 }
 
 /// Runs until SIGTERM or SIGINT, then lets requests in flight end.

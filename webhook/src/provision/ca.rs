@@ -118,9 +118,12 @@ impl Authority {
         }
         match &self.previous {
             Some(pem) => {
-                drop(data.insert("previous.crt".into(), ByteString(pem.clone().into_bytes())))
+                let pem = ByteString(pem.clone().into_bytes());
+                data.insert("previous.crt".into(), pem);
             }
-            None => drop(data.remove("previous.crt")),
+            None => {
+                data.remove("previous.crt");
+            }
         }
     }
 

@@ -107,7 +107,7 @@ impl Upkeep {
             Ok(()) => self.provisioned.ready(),
             // Once provisioned, a round that fails takes nothing away: what is served stays valid.
             Err(error) if self.tls.is_some() => {
-                tracing::warn!(%error, "upkeep failed; trying again")
+                tracing::warn!(%error, "upkeep failed; trying again");
             }
             Err(error) => {
                 tracing::warn!(%error, "not provisioned yet; trying again");

@@ -2,16 +2,19 @@
 
 mod caller;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use futures::FutureExt;
+use http_body_util::LengthLimitError;
 
 pub use caller::{Callers, Cluster};
 
@@ -22,6 +25,9 @@ use crate::review::{ReviewError, parse};
 
 /// etcd takes 1.5 MiB an object; a review of an UPDATE carries two.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
+/// The API server waits 5 s for an answer, as the chart registers it; what comes later is for nobody.
+const PATIENCE: Duration = Duration::from_secs(5);
+const JSON: &str = "application/json";
 
 /// The keys at this moment; replaced whole.
 #[derive(Debug, Default)]
@@ -54,6 +60,14 @@ pub struct Webhook {
 /// Why a request gets no review back.
 #[derive(Debug, thiserror::Error)]
 enum HttpError {
+    #[error("want content type application/json")]
+    ContentType,
+    #[error("the body is over 3 MB, more than any object that the API server stores")]
+    TooLarge,
+    #[error("the body broke off: {0}")]
+    Broken(#[source] axum::Error),
+    #[error("the request took longer than 5 s")]
+    TooSlow,
     #[error(transparent)]
     Review(#[from] ReviewError),
     #[error(transparent)]
@@ -69,7 +83,10 @@ enum HttpError {
 impl HttpError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Review(_) => StatusCode::BAD_REQUEST,
+            Self::Review(_) | Self::Broken(_) => StatusCode::BAD_REQUEST,
+            Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Admission(error) => {
                 StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
@@ -84,25 +101,59 @@ pub fn router(webhook: Arc<Webhook>) -> Router {
     Router::new()
         .route(
             "/mutate/namespace",
-            post(|state, body| mutate(Scope::Namespace, state, body)),
+            post(|state, headers, body| mutate(Scope::Namespace, state, headers, body)),
         )
         .route(
             "/mutate/object",
-            post(|state, body| mutate(Scope::Object, state, body)),
+            post(|state, headers, body| mutate(Scope::Object, state, headers, body)),
         )
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(webhook)
 }
 
-async fn mutate(scope: Scope, State(webhook): State<Arc<Webhook>>, body: Bytes) -> Response {
-    match webhook.answer(scope, &body).await {
-        Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
+async fn mutate(
+    scope: Scope,
+    State(webhook): State<Arc<Webhook>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let work = async {
+        let body = read(&headers, body).await?;
+        webhook.answer(scope, &body).await
+    };
+    // A defect must not take down the connection that other requests share.
+    let guarded = AssertUnwindSafe(tokio::time::timeout(PATIENCE, work)).catch_unwind();
+    let answer = match guarded.await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(HttpError::TooSlow),
+        Err(_) => Err(HttpError::Defect),
+    };
+    match answer {
+        Ok(json) => ([(header::CONTENT_TYPE, JSON)], json).into_response(),
         Err(error) => {
             webhook.metrics.unreadable();
             tracing::warn!(%error, "a request got no review back");
-            (error.status(), error.to_string()).into_response()
+            (error.status(), format!("{error}\n")).into_response()
         }
     }
+}
+
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, HttpError> {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next());
+    if !content_type.is_some_and(|value| value.trim().eq_ignore_ascii_case(JSON)) {
+        return Err(HttpError::ContentType);
+    }
+    to_bytes(body, BODY_LIMIT).await.map_err(|error| {
+        match error
+            .source()
+            .and_then(|cause| cause.downcast_ref::<LengthLimitError>())
+        {
+            Some(_) => HttpError::TooLarge,
+            None => HttpError::Broken(error),
+        }
+    })
 }
 
 impl Webhook {
@@ -122,11 +173,12 @@ impl Webhook {
             caller: &caller,
             now,
         };
-        // A defect must not take down the connection that other requests share.
-        let decided = catch_unwind(AssertUnwindSafe(|| admit(&request, &context)));
-        let decision = decided.map_err(|_| HttpError::Defect)??;
+        let decision = admit(&request, &context)?;
         audit::line(&request, &decision);
         self.metrics.decided(&decision, started.elapsed());
         Ok(decision.answer.to_json(&request.uid)?)
     }
 }
+
+#[cfg(test)]
+mod tests;
