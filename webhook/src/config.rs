@@ -31,6 +31,8 @@ pub struct Config {
     pub stamp_keys: String,
     pub identity: IdentityPolicy,
     #[serde(default)]
+    pub certificates: Lifetimes,
+    #[serde(default)]
     pub policy: Switches,
     pub guards: Guards,
     pub inject: InjectPolicy,
@@ -51,6 +53,23 @@ pub struct Secrets {
     pub ca: String,
     pub signing_keys: String,
     pub fetcher_tls: String,
+}
+
+/// How long certificates live. A CA's successor is made at two thirds of its life.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Lifetimes {
+    pub ca_days: u32,
+    pub leaf_days: u32,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            ca_days: 365,
+            leaf_days: 7,
+        }
+    }
 }
 
 /// The `policy` section.
@@ -113,6 +132,10 @@ pub enum Problem {
     SamePort(SocketAddr),
     #[error("inject.fetcherUrl is {0}: want https://host:port and no path")]
     FetcherUrl(String),
+    #[error(
+        "certificates: want leafDays from 1 to a twelfth of caDays, and caDays up to 3660, so that rotation overlaps"
+    )]
+    Lifetimes,
     #[error("identity.mappings is empty, so nobody would get a token: add a rule")]
     NoMappings,
 }
@@ -153,6 +176,10 @@ impl Config {
         }
         if self.identity.mappings.is_empty() {
             return Err(Problem::NoMappings);
+        }
+        let Lifetimes { ca_days, leaf_days } = self.certificates;
+        if leaf_days == 0 || leaf_days > ca_days / 12 || ca_days > 3660 {
+            return Err(Problem::Lifetimes);
         }
         let url = &self.inject.fetcher_url;
         let host = url.strip_prefix("https://").unwrap_or_default();
@@ -213,6 +240,11 @@ mod tests {
             "https://kube2hadoop-fetcher.kube2hadoop.svc:443",
             "https://x/y",
             "inject.fetcherUrl",
+        );
+        said(
+            "stampKeys",
+            "certificates: {caDays: 30}\nstampKeys",
+            "a twelfth",
         );
         said("stampKeys", "stampKey", "line 8");
         said("'^(?<name>", "'(?<name>", "not anchored");

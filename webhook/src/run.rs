@@ -56,6 +56,8 @@ pub enum RunError {
     },
     #[error("failed to serve the admin port: {0}")]
     Admin(#[source] std::io::Error),
+    #[error("the upkeep of certificates and keys died: please report what is logged above")]
+    Upkeep,
 }
 
 /// Runs the command line and gives the exit code: 64 for a configuration that cannot be used.
@@ -121,7 +123,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     );
     tokio::select! {
         ended = admin => ended.map_err(RunError::Admin),
-        () = serve(config, client, listener, metrics, &readiness, shutdown) => Ok(()),
+        ended = serve(config, client, listener, metrics, &readiness, shutdown) => ended,
     }
 }
 
@@ -132,7 +134,7 @@ async fn serve(
     metrics: Metrics,
     readiness: &Readiness,
     shutdown: Shutdown,
-) {
+) -> Result<(), RunError> {
     let keys = Arc::new(CurrentKeys::default());
     let guarded = Arc::new(AtomicBool::new(false));
     let mut upkeep = Upkeep::new(
@@ -143,9 +145,9 @@ async fn serve(
         readiness,
     );
     let Some(tls) = upkeep.first(&shutdown).await else {
-        return;
+        return Ok(());
     };
-    tokio::spawn(upkeep.keep(shutdown.clone()));
+    let upkeep = tokio::spawn(upkeep.keep(shutdown.clone()));
     let callers = Callers::new(Arc::new(client), guarded);
     let webhook = Arc::new(Webhook {
         policy: config.into_policy(),
@@ -153,12 +155,23 @@ async fn serve(
         callers,
         metrics,
     });
-    listen::serve(
+    let stop = shutdown.clone();
+    let served = listen::serve(
         listener,
         tls,
         router(webhook),
         listen::Limits::default(),
         shutdown,
-    )
-    .await;
+    );
+    let died = async {
+        let ended = upkeep.await;
+        if stop.is_requested() && ended.is_ok() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = served => Ok(()),
+        // Nobody would renew what is served.
+        () = died => Err(RunError::Upkeep),
+    }
 }

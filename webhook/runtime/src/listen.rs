@@ -26,7 +26,10 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// From the first byte of a request to the end of its headers, and an idle connection's life.
     pub header_timeout: Duration,
-    /// How long requests in flight may go on after shutdown was requested.
+    /// How long new connections are still taken after shutdown was requested: until every node knows that this
+    /// replica is going, some go on sending here.
+    pub linger: Duration,
+    /// How long requests in flight may go on after that.
     pub drain: Duration,
 }
 
@@ -36,6 +39,7 @@ impl Default for Limits {
             max_connections: 1024,
             handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(75),
+            linger: Duration::from_secs(5),
             drain: Duration::from_secs(20),
         }
     }
@@ -50,21 +54,28 @@ pub async fn serve(
     shutdown: Shutdown,
 ) {
     let places = Arc::new(Semaphore::new(limits.max_connections as usize));
+    let (close, closing) = Shutdown::new();
+    let over = async {
+        shutdown.requested().await;
+        tokio::time::sleep(limits.linger).await;
+    };
+    tokio::pin!(over);
     loop {
         let stream = tokio::select! {
-            () = shutdown.requested() => break,
+            () = over.as_mut() => break,
             stream = next(&listener, &places) => stream,
         };
         let Some((stream, place)) = stream else {
             continue;
         };
-        let (tls, router, shutdown) = (tls.clone(), router.clone(), shutdown.clone());
+        let (tls, router, closing) = (tls.clone(), router.clone(), closing.clone());
         tokio::spawn(async move {
-            connection(stream, &tls, router, limits, shutdown).await;
+            connection(stream, &tls, router, limits, closing).await;
             drop(place);
         });
     }
     drop(listener);
+    close.request();
     // Every place free again: every connection has ended.
     let drained = places.acquire_many(limits.max_connections);
     if tokio::time::timeout(limits.drain, drained).await.is_err() {
@@ -96,14 +107,14 @@ async fn connection(
     tls: &ServingTls,
     router: Router,
     limits: Limits,
-    shutdown: Shutdown,
+    closing: Shutdown,
 ) {
     // Answers are written in one go; waiting for more would only add latency.
     let _ = stream.set_nodelay(true);
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);
     let stream = tokio::select! {
         // A handshake carries no request yet, so it holds no drain.
-        () = shutdown.requested() => return,
+        () = closing.requested() => return,
         done = tokio::time::timeout(limits.handshake_timeout, handshake) => match done {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return tracing::debug!(%error, "the TLS handshake failed"),
@@ -124,7 +135,7 @@ async fn connection(
                 }
                 return;
             }
-            () = shutdown.requested(), if !draining => {
+            () = closing.requested(), if !draining => {
                 draining = true;
                 served.as_mut().graceful_shutdown();
             }

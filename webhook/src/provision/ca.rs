@@ -1,7 +1,7 @@
 //! The certificate authority: when it is made, when its successor is, and whom pods are told to trust.
 //!
-//! A successor is trusted for a day before the first certificate comes from it, so that no client meets a
-//! certificate whose CA it does not know yet.
+//! A successor is trusted long before the first certificate comes from it: pods are told at their start whom to
+//! trust, and those that run on should not meet a certificate whose CA they do not know.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,26 @@ use zeroize::Zeroizing;
 
 use super::AgreeError;
 
-const DAY: u64 = 24 * 60 * 60;
-const LIFE: u64 = 365 * DAY;
-/// When a successor is made.
-const SUCCESSION: u64 = LIFE * 2 / 3;
-/// How long a successor is trusted before it signs, and its predecessor after.
-const OVERLAP: u64 = DAY;
+/// The times in a CA's life, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Ages {
+    life: u64,
+    /// When a successor is made.
+    succession: u64,
+    /// How long a successor is trusted before it signs, and its predecessor after.
+    overlap: u64,
+}
+
+impl Ages {
+    /// Of a CA that lives so many seconds.
+    pub fn of(life: u64) -> Self {
+        Self {
+            life,
+            succession: life / 3 * 2,
+            overlap: life / 12,
+        }
+    }
+}
 
 /// Why there is no CA.
 #[derive(Debug, thiserror::Error)]
@@ -64,33 +78,36 @@ impl Authority {
     ///
     /// # Errors
     /// A damaged Secret, or no randomness.
-    pub fn advance(data: &mut Data, now: u64) -> Result<Self, CaError> {
+    pub fn advance(data: &mut Data, now: u64, ages: Ages) -> Result<Self, CaError> {
         let mut authority = match Self::read(data)? {
             Some(authority) => authority,
             None => Self {
-                current: Ca::make(now)?,
+                current: Ca::make(now, ages)?,
                 next: None,
                 previous: None,
             },
         };
-        authority.grow_older(now)?;
+        authority.grow_older(now, ages)?;
         authority.write(data);
         Ok(authority)
     }
 
-    fn grow_older(&mut self, now: u64) -> Result<(), CaError> {
+    fn grow_older(&mut self, now: u64, ages: Ages) -> Result<(), CaError> {
         let age = |ca: &Ca| now.saturating_sub(ca.made);
-        if self.next.as_ref().is_some_and(|next| age(next) >= OVERLAP)
+        if self
+            .next
+            .as_ref()
+            .is_some_and(|next| age(next) >= ages.overlap)
             && let Some(next) = self.next.take()
         {
             let retired = std::mem::replace(&mut self.current, next);
             self.previous = Some(retired.certificate);
         }
-        if age(&self.current) >= 2 * OVERLAP {
+        if age(&self.current) >= 2 * ages.overlap {
             self.previous = None;
         }
-        if self.next.is_none() && age(&self.current) >= SUCCESSION {
-            self.next = Some(Ca::make(now)?);
+        if self.next.is_none() && age(&self.current) >= ages.succession {
+            self.next = Some(Ca::make(now, ages)?);
         }
         Ok(())
     }
@@ -159,7 +176,7 @@ impl Authority {
 }
 
 impl Ca {
-    fn make(now: u64) -> Result<Self, CaError> {
+    fn make(now: u64, ages: Ages) -> Result<Self, CaError> {
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::default();
         let mut name = DistinguishedName::new();
@@ -168,7 +185,7 @@ impl Ca {
         params.distinguished_name = name;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        (params.not_before, params.not_after) = validity(now, LIFE);
+        (params.not_before, params.not_after) = validity(now, ages.life);
         let certificate = params.self_signed(&key)?.pem();
         Ok(Self {
             certificate,
@@ -236,6 +253,14 @@ fn text(bytes: &ByteString, what: &'static str) -> Result<String, CaError> {
 mod tests {
     use super::*;
 
+    const YEAR: u64 = 365 * 24 * 60 * 60;
+    const SUCCESSION: u64 = YEAR / 3 * 2;
+    const OVERLAP: u64 = YEAR / 12;
+
+    fn advance(data: &mut Data, now: u64) -> Result<Authority, CaError> {
+        Authority::advance(data, now, Ages::of(YEAR))
+    }
+
     fn certificates(authority: &Authority) -> usize {
         authority.bundle().matches("BEGIN CERTIFICATE").count()
     }
@@ -243,14 +268,14 @@ mod tests {
     #[test]
     fn a_secret_is_read_as_it_was_written() {
         let mut data = Data::new();
-        let first = Authority::advance(&mut data, 1_000).unwrap();
+        let first = advance(&mut data, 1_000).unwrap();
         let before = data.clone();
-        let again = Authority::advance(&mut data, 2_000).unwrap();
+        let again = advance(&mut data, 2_000).unwrap();
         assert_eq!(first.bundle(), again.bundle());
         assert_eq!(data, before);
         data.remove("ca.key");
         assert!(matches!(
-            Authority::advance(&mut data, 2_000),
+            advance(&mut data, 2_000),
             Err(CaError::Damaged(_))
         ));
     }
@@ -259,17 +284,17 @@ mod tests {
     fn a_successor_is_trusted_before_it_signs_and_its_predecessor_after() {
         let mut data = Data::new();
         let start = 1_000;
-        let first = Authority::advance(&mut data, start).unwrap();
-        let announced = Authority::advance(&mut data, start + SUCCESSION).unwrap();
+        let first = advance(&mut data, start).unwrap();
+        let announced = advance(&mut data, start + SUCCESSION).unwrap();
         assert_eq!(announced.signer(), first.signer());
         assert_eq!(certificates(&announced), 2);
-        let waiting = Authority::advance(&mut data, start + SUCCESSION + OVERLAP - 1).unwrap();
+        let waiting = advance(&mut data, start + SUCCESSION + OVERLAP - 1).unwrap();
         assert_eq!(waiting.signer(), first.signer());
-        let promoted = Authority::advance(&mut data, start + SUCCESSION + OVERLAP).unwrap();
+        let promoted = advance(&mut data, start + SUCCESSION + OVERLAP).unwrap();
         assert_ne!(promoted.signer(), first.signer());
         assert!(announced.bundle().contains(promoted.signer()));
         assert!(promoted.bundle().contains(first.signer()));
-        let settled = Authority::advance(&mut data, start + SUCCESSION + 2 * OVERLAP).unwrap();
+        let settled = advance(&mut data, start + SUCCESSION + 2 * OVERLAP).unwrap();
         assert_eq!(
             (settled.signer(), certificates(&settled)),
             (promoted.signer(), 1)
@@ -278,7 +303,7 @@ mod tests {
 
     #[test]
     fn keys_are_not_shown() {
-        let authority = Authority::advance(&mut Data::new(), 1).unwrap();
+        let authority = advance(&mut Data::new(), 1).unwrap();
         assert!(!format!("{authority:?}").contains("PRIVATE"));
     }
 }

@@ -6,10 +6,13 @@ mod agree;
 mod ca;
 mod leaf;
 mod registration;
+mod shared;
 mod signing;
 mod upkeep;
+mod wake;
 
 pub use agree::AgreeError;
 pub use ca::{Authority, CaError};
+pub use shared::ProvisionError;
 pub use signing::SigningError;
-pub use upkeep::{Upkeep, UpkeepError};
+pub use upkeep::Upkeep;

@@ -1,0 +1,167 @@
+//! What all replicas share through the API server: the CA, the fetcher's certificate, the signing key, the caBundle.
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::{Api, Client};
+use kube2hadoop_runtime::tls::TlsError;
+use kube2hadoop_stamp::{SigningKey, VerifyingKeys};
+
+use super::AgreeError;
+use super::agree::agree;
+use super::ca::{Ages, Authority, CaError};
+use super::leaf::{Leaf, Wanted};
+use super::registration::register;
+use super::signing::{self, SigningError};
+use crate::config::{Config, Lifetimes, Secrets, Services};
+
+const DAY: u64 = 24 * 60 * 60;
+const MADE: &str = "made";
+const SIGNER: &str = "signer.crt";
+
+/// Why something could not be provided.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    #[error(transparent)]
+    Agree(#[from] AgreeError),
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    #[error("the certificate cannot be served: {0}")]
+    Tls(#[from] TlsError),
+}
+
+/// The objects, by their names.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub client: Client,
+    pub namespace: String,
+    pub services: Services,
+    pub secrets: Secrets,
+    pub stamp_keys: String,
+    pub webhook_configuration: String,
+    pub lifetimes: Lifetimes,
+}
+
+impl Shared {
+    pub(super) fn new(client: Client, config: &Config) -> Self {
+        Self {
+            client,
+            namespace: config.namespace.clone(),
+            services: config.services.clone(),
+            secrets: config.secrets.clone(),
+            stamp_keys: config.stamp_keys.clone(),
+            webhook_configuration: config.webhook_configuration.clone(),
+            lifetimes: config.certificates,
+        }
+    }
+
+    pub(super) fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    pub(super) fn configurations(&self) -> Api<MutatingWebhookConfiguration> {
+        Api::all(self.client.clone())
+    }
+
+    /// The CA as it is by now.
+    pub(super) async fn authority(&self, now: u64) -> Result<Authority, ProvisionError> {
+        let ages = Ages::of(u64::from(self.lifetimes.ca_days) * DAY);
+        let mut authority = None;
+        agree::<_, CaError>(&self.secrets(), &self.secrets.ca, |data| {
+            authority = Some(Authority::advance(data, now, ages)?);
+            Ok(())
+        })
+        .await?;
+        authority.ok_or(ProvisionError::Ca(CaError::Damaged("it was not read")))
+    }
+
+    /// A certificate of our own, where there is none or its time has come.
+    pub(super) fn own_leaf(
+        &self,
+        authority: &Authority,
+        leaf: Option<&Leaf>,
+        now: u64,
+    ) -> Result<Option<Leaf>, CaError> {
+        let wanted = self.wanted(&self.services.webhook);
+        match leaf {
+            Some(leaf) if !Leaf::is_stale(leaf.made, &leaf.ca, authority, wanted.life, now) => {
+                Ok(None)
+            }
+            _ => Leaf::issue(authority, wanted, now).map(Some),
+        }
+    }
+
+    fn wanted<'a>(&'a self, service: &'a str) -> Wanted<'a> {
+        Wanted {
+            service,
+            namespace: &self.namespace,
+            life: u64::from(self.lifetimes.leaf_days) * DAY,
+        }
+    }
+
+    /// The fetcher's certificate lies in a Secret of its own, so that the fetcher never holds the CA's key.
+    pub(super) async fn fetcher_leaf(
+        &self,
+        authority: &Authority,
+        now: u64,
+    ) -> Result<(), CaError> {
+        let bundle = ByteString(authority.bundle().into_bytes());
+        let wanted = self.wanted(&self.services.fetcher);
+        agree::<_, CaError>(&self.secrets(), &self.secrets.fetcher_tls, |data| {
+            let text = |key| {
+                let bytes: Option<&ByteString> = data.get(key);
+                bytes.and_then(|bytes| std::str::from_utf8(&bytes.0).ok())
+            };
+            let made = text(MADE).and_then(|made| made.parse().ok());
+            let stale = match (made, text(SIGNER)) {
+                (Some(made), Some(signer)) => {
+                    Leaf::is_stale(made, signer, authority, wanted.life, now)
+                }
+                _ => true,
+            };
+            if stale {
+                let leaf = Leaf::issue(authority, wanted, now)?;
+                let parts = [
+                    ("tls.crt", leaf.certificate),
+                    ("tls.key", leaf.key.to_string()),
+                    (SIGNER, leaf.ca),
+                    (MADE, leaf.made.to_string()),
+                ];
+                data.extend(
+                    parts.map(|(name, value)| (name.to_owned(), ByteString(value.into_bytes()))),
+                );
+            }
+            data.insert("ca.crt".into(), bundle.clone());
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The signing key, and all public keys, which are published.
+    pub(super) async fn keys(&self) -> Result<(SigningKey, VerifyingKeys), SigningError> {
+        let mut data =
+            agree::<_, SigningError>(&self.secrets(), &self.secrets.signing_keys, |data| {
+                signing::key(data)?;
+                Ok(())
+            })
+            .await?;
+        let (signing, verifying) = signing::key(&mut data)?;
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
+        let jwks = verifying.to_jwks();
+        agree::<_, AgreeError>(&maps, &self.stamp_keys, |data| {
+            data.insert("keys.json".into(), jwks.clone());
+            Ok(())
+        })
+        .await?;
+        Ok((signing, verifying))
+    }
+
+    /// Has the API server trust this CA.
+    pub(super) async fn register(&self, authority: &Authority) -> Result<(), AgreeError> {
+        let bundle = authority.bundle();
+        register(&self.configurations(), &self.webhook_configuration, &bundle).await
+    }
+}
