@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::kubectl::Kubectl;
-use crate::provider::{self, ImageArchive, users};
-use crate::{chart, dist, packages};
+use crate::provider::{self, Choice, ImageArchive, users};
+use crate::stage::Stage;
+use crate::test::suite::{self, Selection};
+use crate::{bench, chart, demo, dist, packages};
 
 /// A real cluster and a real secure Hadoop on this machine.
 #[derive(Parser)]
@@ -21,10 +23,21 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Brings up what is not up yet; safe to run again after a crash of anything.
-    Up(Where),
+    /// Brings everything up and runs the main job, for a person to watch; leaves everything up.
+    Demo(Choice),
+    /// Brings everything up and runs all tests: the workspace's own, then the end-to-end cases.
+    Test {
+        #[command(flatten)]
+        selection: Selection,
+        #[command(flatten)]
+        at: Choice,
+    },
+    /// Brings everything up and prints what its parts cost on this machine.
+    Bench(Choice),
+    /// Brings up what is not up yet: cluster, Hadoop and Kube2Hadoop; safe to run again after a crash of anything.
+    Up(Choice),
     /// Removes all that `up` made; only the cache stays.
-    Down(Where),
+    Down(Choice),
     /// Prints the path of a kubeconfig that acts as a user; the cluster signs its certificate.
     Kubeconfig {
         /// The user's name: alice@example.com.
@@ -33,7 +46,7 @@ enum Verb {
         #[arg(long = "group")]
         groups: Vec<String>,
         #[command(flatten)]
-        at: Where,
+        at: Choice,
     },
     /// Makes an image archive known to the cluster's nodes.
     Load {
@@ -42,7 +55,7 @@ enum Verb {
         /// What `buildah push … docker-archive:FILE:NAME` wrote.
         archive: PathBuf,
         #[command(flatten)]
-        at: Where,
+        at: Choice,
     },
     /// Installs the Debian packages that a build of the workspace needs.
     Install {
@@ -57,17 +70,6 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-}
-
-/// Which cluster, and what may be done to this machine.
-#[derive(Args, Clone, Copy)]
-pub struct Where {
-    /// Where the cluster comes from.
-    #[arg(long, value_enum, default_value_t)]
-    pub provider: provider::Kind,
-    /// Install no Debian packages; say what is missing.
-    #[arg(long)]
-    pub no_install: bool,
 }
 
 /// Runs the command line; errors go to stderr with their causes.
@@ -86,15 +88,18 @@ fn report(error: &Error) -> ExitCode {
 
 fn run(command: Verb) -> Result<()> {
     match command {
-        Verb::Up(at) => provider::choose(at.provider, at.no_install)?.up(),
-        Verb::Down(at) => provider::choose(at.provider, at.no_install)?.down(),
+        Verb::Demo(at) => demo::run(&Stage::up(at)?),
+        Verb::Test { selection, at } => suite::run(at, &selection),
+        Verb::Bench(at) => bench::run(&Stage::up(at)?),
+        Verb::Up(at) => Stage::up(at).map(drop),
+        Verb::Down(at) => Stage::down(at),
         Verb::Kubeconfig { user, groups, at } => kubeconfig(at, &user, &groups),
         Verb::Load { name, archive, at } => {
             let image = ImageArchive {
                 name,
                 path: archive,
             };
-            provider::choose(at.provider, at.no_install)?.load_image(&image)
+            provider::choose(at)?.load_image(&image)
         }
         Verb::Install { no_install } => packages::ensure(&dist::BUILD_PACKAGES, no_install),
         Verb::LintChart => chart::lint().map(|said| print!("{said}")),
@@ -102,8 +107,8 @@ fn run(command: Verb) -> Result<()> {
     }
 }
 
-fn kubeconfig(at: Where, user: &str, groups: &[String]) -> Result<()> {
-    let admin = Kubectl::new(provider::choose(at.provider, at.no_install)?.kubeconfig()?);
+fn kubeconfig(at: Choice, user: &str, groups: &[String]) -> Result<()> {
+    let admin = Kubectl::new(provider::choose(at)?.kubeconfig()?);
     let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
     println!(
         "{}",

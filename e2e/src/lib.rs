@@ -7,8 +7,10 @@
 // A serde_json::Value gives Null for a key that is not there; nothing panics.
 #![allow(clippy::indexing_slicing)]
 
+pub mod bench;
 pub mod chart;
 pub mod cli;
+pub mod demo;
 pub mod dist;
 pub mod hadoop;
 pub mod images;
@@ -18,4 +20,7 @@ pub mod places;
 pub mod process;
 pub mod progress;
 pub mod provider;
+pub mod stage;
+pub mod test;
 pub mod toolchain;
+pub mod workload;

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 /// Which cluster to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -21,6 +21,17 @@ pub enum Kind {
     Kind,
     /// The cluster of the current kubeconfig.
     Existing,
+}
+
+/// Which cluster, and what may be done to this machine.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Choice {
+    /// Where the cluster comes from.
+    #[arg(long, value_enum, default_value_t)]
+    pub provider: Kind,
+    /// Install no Debian packages; say what is missing.
+    #[arg(long)]
+    pub no_install: bool,
 }
 
 /// An image as a tar file that `buildah push docker-archive:` or `oci-archive:` wrote.
@@ -46,10 +57,10 @@ pub trait Provider {
     fn host_address(&self) -> Result<IpAddr>;
 }
 
-/// The provider of this kind. With `no_install`, missing packages are an error and not installed.
-pub fn choose(kind: Kind, no_install: bool) -> Result<Box<dyn Provider>> {
-    Ok(match kind {
-        Kind::Local => Box::new(local::Local::new(no_install)),
+/// The chosen provider.
+pub fn choose(choice: Choice) -> Result<Box<dyn Provider>> {
+    Ok(match choice.provider {
+        Kind::Local => Box::new(local::Local::new(choice.no_install)),
         Kind::Kind => Box::new(kind::KindCluster),
         Kind::Existing => Box::new(existing::Existing::from_environment()?),
     })

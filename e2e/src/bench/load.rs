@@ -1,0 +1,117 @@
+//! Load on the loopback of one pod: the generator on one core, the server on the other.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::{places, process};
+
+/// The core that servers are pinned to.
+pub(super) const SERVER_CORE: &str = "0";
+/// The core of the load generator.
+const LOAD_CORE: &str = "1";
+/// USER_HZ, the unit of /proc/PID/stat's times; 100 on every Linux that Kubernetes runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// What the load generator printed.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    pub failed: usize,
+    pub per_second: f64,
+    /// Microseconds.
+    pub p50: u64,
+    /// Microseconds.
+    pub p99: u64,
+}
+
+/// Where the load goes and what it carries.
+pub(super) struct Target<'a> {
+    /// A process of the pod: the load runs in its network namespace and goes to 127.0.0.1.
+    pub pid: u32,
+    pub url: &'a str,
+    pub ca: &'a Path,
+    pub body: &'a Path,
+    /// `name:file` of one more header.
+    pub header: Option<String>,
+}
+
+/// Builds the load generator.
+pub(super) fn build() -> Result<std::path::PathBuf> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "kube2hadoop-runtime",
+            "--example",
+            "load",
+        ])
+        .current_dir(places::repository());
+    process::run(&mut cargo)?;
+    Ok(places::repository().join("target/release/examples/load"))
+}
+
+/// Sends `requests` over `connections`.
+pub(super) fn run(
+    load: &Path,
+    target: &Target<'_>,
+    connections: usize,
+    requests: usize,
+) -> Result<Report> {
+    let mut command = Command::new("nsenter");
+    command
+        .args([
+            "--net",
+            "--target",
+            &target.pid.to_string(),
+            "taskset",
+            "-c",
+            LOAD_CORE,
+        ])
+        .arg(load);
+    command
+        .args(["--url", target.url, "--address", "127.0.0.1:8443", "--ca"])
+        .arg(target.ca);
+    command.arg("--body").arg(target.body);
+    command.args([
+        "--connections",
+        &connections.to_string(),
+        "--requests",
+        &requests.to_string(),
+    ]);
+    if let Some(header) = &target.header {
+        command.args(["--header", header]);
+    }
+    let printed = process::run(&mut command)?;
+    serde_json::from_str(&printed).with_context(|| format!("the load generator printed {printed}"))
+}
+
+/// CPU seconds that a process has used, user and system.
+pub(super) fn cpu_seconds(pid: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after_name = stat.rsplit_once(')').context("no stat line")?.1;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks =
+        |at: usize| -> Result<f64> { Ok(fields.get(at).context("a short stat line")?.parse()?) };
+    Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
+}
+
+/// Resident memory of a process in MB.
+pub(super) fn resident_mb(pid: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .context("no VmRSS")?;
+    let kilobytes: f64 = line
+        .split_whitespace()
+        .nth(1)
+        .context("no value")?
+        .parse()?;
+    Ok(kilobytes / 1024.0)
+}

@@ -1,0 +1,105 @@
+//! Parts taken away for the length of a case, and put back however the case ends.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::{NAMESPACE, Stage};
+use crate::process::wait_until;
+
+/// What is missing; dropping it puts it back.
+pub struct Outage<'a> {
+    stage: &'a Stage,
+    missing: Missing,
+}
+
+enum Missing {
+    Deployment(&'static str),
+    Object(Box<Value>),
+}
+
+impl Stage {
+    /// No fetcher answers.
+    pub fn without_fetcher(&self) -> Result<Outage<'_>> {
+        self.without("kube2hadoop-fetcher", "app.kubernetes.io/component=fetcher")
+    }
+
+    /// No webhook answers.
+    pub fn without_webhook(&self) -> Result<Outage<'_>> {
+        self.without("kube2hadoop-webhook", "app.kubernetes.io/component=webhook")
+    }
+
+    /// The guard's policy is there, but nothing binds it.
+    pub fn without_guard(&self, name: &str) -> Result<Outage<'_>> {
+        let binding = ["validatingadmissionpolicybinding", name];
+        let mut object = self.admin.json(&["get", binding[0], binding[1]])?;
+        for key in [
+            "resourceVersion",
+            "uid",
+            "creationTimestamp",
+            "managedFields",
+            "generation",
+        ] {
+            if let Some(metadata) = object["metadata"].as_object_mut() {
+                metadata.remove(key);
+            }
+        }
+        self.admin.run(&["delete", binding[0], binding[1]])?;
+        Ok(Outage {
+            stage: self,
+            missing: Missing::Object(Box::new(object)),
+        })
+    }
+
+    fn without(&self, deployment: &'static str, selector: &str) -> Result<Outage<'_>> {
+        self.scale(deployment, 0)?;
+        let outage = Outage {
+            stage: self,
+            missing: Missing::Deployment(deployment),
+        };
+        wait_until(
+            &format!("the pods of {deployment} to go"),
+            Duration::from_secs(90),
+            || {
+                let pods = self
+                    .admin
+                    .json(&["get", "pods", "-n", NAMESPACE, "-l", selector])?;
+                Ok(pods["items"]
+                    .as_array()
+                    .is_some_and(Vec::is_empty)
+                    .then_some(()))
+            },
+        )?;
+        Ok(outage)
+    }
+
+    fn scale(&self, deployment: &str, replicas: u32) -> Result<()> {
+        let replicas = format!("--replicas={replicas}");
+        self.admin.run(&[
+            "scale",
+            "deployment",
+            deployment,
+            &replicas,
+            "-n",
+            NAMESPACE,
+        ])?;
+        Ok(())
+    }
+
+    fn put_back(&self, missing: &Missing) -> Result<()> {
+        match missing {
+            Missing::Deployment(name) => self.scale(name, 2)?,
+            Missing::Object(object) => self.admin.apply(&object.to_string())?,
+        }
+        self.services_ready()
+    }
+}
+
+impl Drop for Outage<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.stage.put_back(&self.missing) {
+            println!("failed to put back what the case took away: {error:#}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The list of all cases, by the name that `cargo e2e test FILTER` chooses from.
+
+use anyhow::Result;
+
+use super::{Scene, attacks, bad_input, main_job, operations};
+
+/// One end-to-end test.
+pub struct Case {
+    pub name: &'static str,
+    pub run: fn(&Scene<'_>) -> Result<()>,
+}
+
+macro_rules! cases {
+    ($($module:ident :: { $($case:ident),* $(,)? })*) => {
+        vec![$($(Case { name: concat!(stringify!($module), "::", stringify!($case)), run: $module::$case },)*)*]
+    };
+}
+
+/// Every case, in the order in which they run.
+pub fn all() -> Vec<Case> {
+    cases! {
+        main_job::{
+            a_job_reads_and_writes_as_its_submitter,
+            hdfs_refuses_bob_by_name,
+            an_unlabelled_namespace_is_untouched,
+            a_labelled_pod_in_an_unlabelled_namespace,
+            a_pod_may_opt_out,
+            a_deployment_keeps_its_submitter,
+            an_encryption_zone_by_the_kms_token,
+            the_pods_of_a_job_share_one_token,
+            an_injected_pod_meets_restricted_pod_security,
+            a_dry_run_tells_the_same,
+            somebody_elses_settings_stay,
+        }
+        attacks::{
+            a_copied_stamp_on_a_pod,
+            a_stamp_edited_on_a_running_pod,
+            a_stamp_edited_through_the_status,
+            a_stamp_brought_by_a_binding,
+            a_stamp_edited_on_a_template,
+            a_token_minted_for_somebodys_pod,
+            another_image_in_somebodys_pod,
+            a_superuser_by_run_as,
+            a_bearer_of_another_audience,
+            no_bearer_and_garbage,
+        }
+        bad_input::{
+            nobody_by_namespace_label_starts_without_a_token,
+            nobody_by_their_own_label_is_told_why,
+            a_denied_user_is_told_why,
+            a_volume_with_our_name,
+            an_unreachable_fetcher_is_named,
+            both_namenodes_standby,
+            a_dead_namenode_is_passed_over,
+        }
+        operations::{
+            the_chart_is_accepted_by_the_api_server,
+            the_ca_bundle_heals,
+            replicas_agree_on_one_ca,
+            a_missing_guard_shows_in_readiness,
+            the_webhook_down_refuses_labelled_pods_only,
+            a_fetcher_pod_killed_is_not_missed,
+            the_doctor_finds_nothing,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What an operator relies on: installing, healing, readiness, failure of a part.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::scene::{Scene, says, text};
+use crate::process::wait_until;
+use crate::stage::NAMESPACE;
+use crate::workload;
+
+const DEADLINE: Duration = Duration::from_secs(90);
+
+pub(super) fn the_chart_is_accepted_by_the_api_server(scene: &Scene<'_>) -> Result<()> {
+    let rendered = scene.stage.render_chart()?;
+    scene
+        .admin()
+        .apply_with(&rendered, &["--dry-run=server", "-n", NAMESPACE])?;
+    Ok(())
+}
+
+fn webhook_configuration(scene: &Scene<'_>) -> Result<Value> {
+    scene
+        .admin()
+        .json(&["get", "mutatingwebhookconfiguration", "kube2hadoop"])
+}
+
+pub(super) fn the_ca_bundle_heals(scene: &Scene<'_>) -> Result<()> {
+    let before = text(
+        &webhook_configuration(scene)?,
+        "/webhooks/0/clientConfig/caBundle",
+    );
+    ensure!(!before.is_empty(), "no caBundle");
+    let spoil = json!([{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]).to_string();
+    scene.admin().run(&[
+        "patch",
+        "mutatingwebhookconfiguration",
+        "kube2hadoop",
+        "--type=json",
+        "-p",
+        &spoil,
+    ])?;
+    wait_until("the caBundle to heal", DEADLINE, || {
+        let now = text(
+            &webhook_configuration(scene)?,
+            "/webhooks/0/clientConfig/caBundle",
+        );
+        Ok((now == before).then_some(()))
+    })
+}
+
+pub(super) fn replicas_agree_on_one_ca(scene: &Scene<'_>) -> Result<()> {
+    scene.admin().run(&[
+        "rollout",
+        "restart",
+        "deployment/kube2hadoop-webhook",
+        "-n",
+        NAMESPACE,
+    ])?;
+    scene.stage.services_ready()?;
+    let configuration = webhook_configuration(scene)?;
+    let bundles: Vec<&Value> = configuration["webhooks"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|webhook| &webhook["clientConfig"]["caBundle"])
+        .collect();
+    ensure!(
+        bundles.len() > 1 && bundles.iter().all(|bundle| bundle == &bundles[0]),
+        "two CAs are trusted"
+    );
+    // Each replica in turn serves: several admissions reach both.
+    for turn in 0..6 {
+        scene.create(
+            &scene.stage.alice,
+            &workload::pod(&format!("turn-{turn}"), "true"),
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn a_missing_guard_shows_in_readiness(scene: &Scene<'_>) -> Result<()> {
+    let _restored = scene.stage.without_guard("kube2hadoop-token-guard")?;
+    wait_until(
+        "the fetcher to say that a guard is missing",
+        DEADLINE,
+        || {
+            let pods = scene.admin().json(&[
+                "get",
+                "pods",
+                "-n",
+                NAMESPACE,
+                "-l",
+                "app.kubernetes.io/component=fetcher",
+            ])?;
+            let ready = pods["items"].as_array().into_iter().flatten().any(|pod| {
+                let conditions = pod["status"]["conditions"].as_array();
+                conditions
+                    .into_iter()
+                    .flatten()
+                    .any(|c| c["type"] == "Ready" && c["status"] == "True")
+            });
+            Ok((!ready).then_some(()))
+        },
+    )
+}
+
+pub(super) fn the_webhook_down_refuses_labelled_pods_only(scene: &Scene<'_>) -> Result<()> {
+    let _restored = scene.stage.without_webhook()?;
+    let refusal = scene.refused(&scene.stage.alice, &workload::pod("labelled", "true"))?;
+    says(&refusal, &["kube2hadoop"])?;
+    let plain = scene.another_namespace(false)?;
+    scene
+        .stage
+        .alice
+        .create(&plain, &workload::pod("plain", "true"))?;
+    Ok(())
+}
+
+pub(super) fn a_fetcher_pod_killed_is_not_missed(scene: &Scene<'_>) -> Result<()> {
+    let fetchers = [
+        "get",
+        "pods",
+        "-n",
+        NAMESPACE,
+        "-l",
+        "app.kubernetes.io/component=fetcher",
+    ];
+    let one = text(&scene.admin().json(&fetchers)?, "/items/0/metadata/name");
+    scene.admin().run(&[
+        "delete",
+        "pod",
+        &one,
+        "-n",
+        NAMESPACE,
+        "--grace-period=0",
+        "--force",
+    ])?;
+    scene.create(
+        &scene.stage.alice,
+        &workload::pod("during", "hdfs dfs -ls /user/alice"),
+    )?;
+    scene.succeeded("during")?;
+    scene.stage.services_ready()
+}
+
+pub(super) fn the_doctor_finds_nothing(scene: &Scene<'_>) -> Result<()> {
+    let doctor = [
+        "exec",
+        "-n",
+        NAMESPACE,
+        "deployment/kube2hadoop-fetcher",
+        "--",
+        "/usr/bin/kube2hadoop-fetcher",
+        "doctor",
+    ];
+    let report = scene.admin().run(&doctor)?;
+    says(&report, &["ok"])
+}
