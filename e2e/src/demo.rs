@@ -5,9 +5,9 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{LEDGER, Stage};
 use crate::test::Scene;
-use crate::test::text;
+use crate::test::{annotation, text};
 use crate::{places, workload};
 
 /// Runs the demo on what is up and leaves everything up.
@@ -27,7 +27,9 @@ fn alice_works(scene: &Scene<'_>) -> Result<()> {
     say("alice@example.com submits a Job; its YAML knows nothing of Kube2Hadoop:");
     let script = "hdfs dfs -ls /user/alice; echo 'written from a pod' | hdfs dfs -put -f - /user/alice/demo.txt; hdfs dfs -cat /user/alice/demo.txt";
     let job = workload::job("alice-etl", script);
-    show_yaml(&job["spec"]["template"]["spec"]["containers"][0]["command"]);
+    for line in script.split("; ") {
+        println!("    $ {line}");
+    }
     let started = Instant::now();
     scene.replace(&scene.stage.alice, &job)?;
     let pod = scene.pod_of_job("alice-etl")?;
@@ -38,8 +40,7 @@ fn alice_works(scene: &Scene<'_>) -> Result<()> {
         started.elapsed().as_secs_f32()
     );
     indent(&printed);
-    explain(&scene.get("pod", &name)?);
-    Ok(())
+    explain(scene, &scene.get("pod", &name)?)
 }
 
 fn bob_is_refused(scene: &Scene<'_>) -> Result<()> {
@@ -60,8 +61,7 @@ fn bob_is_refused(scene: &Scene<'_>) -> Result<()> {
             .find(|line| line.contains("Permission denied"))
             .unwrap_or(&printed),
     );
-    explain(&scene.get("pod", &name)?);
-    Ok(())
+    explain(scene, &scene.get("pod", &name)?)
 }
 
 fn elsewhere_nothing_happens(scene: &Scene<'_>) -> Result<()> {
@@ -88,31 +88,51 @@ fn elsewhere_nothing_happens(scene: &Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Who the pod ran as, by whose word, and how long each step took.
-fn explain(pod: &Value) {
-    let note = |key: &str| {
-        pod["metadata"]["annotations"][key]
-            .as_str()
-            .unwrap_or("?")
-            .to_owned()
-    };
+/// Who the pod ran as, by whose word, with which tokens, and how long each step took.
+fn explain(scene: &Scene<'_>, pod: &Value) -> Result<()> {
+    let note = |key: &str| annotation(pod, key).unwrap_or_default();
     println!("  submitted by  {}", note("kube2hadoop.io/submitter"));
     println!("  Hadoop user   {}", note("kube2hadoop.io/user"));
+    for record in ledger(
+        scene,
+        &text(pod, "/metadata/labels/batch.kubernetes.io~1job-name"),
+    )? {
+        let note = |key: &str| annotation(&record, key).unwrap_or_default();
+        println!(
+            "  token         of {}, number {}, issued {}, good until {}",
+            note("kube2hadoop.io/service"),
+            note("kube2hadoop.io/sequence-number"),
+            note("kube2hadoop.io/issued"),
+            note("kube2hadoop.io/expires"),
+        );
+    }
     let at = |pointer: &str| text(pod, pointer);
-    println!("  created       {}", at("/metadata/creationTimestamp"));
+    println!("  pod created   {}", at("/metadata/creationTimestamp"));
     let init = "/status/initContainerStatuses/0/state/terminated";
+    let (begun, ended) = (format!("{init}/startedAt"), format!("{init}/finishedAt"));
     println!(
-        "  token         {} to {}",
-        at(&format!("{init}/startedAt")),
-        at(&format!("{init}/finishedAt"))
+        "  fetch-token   {} to {}: {}",
+        at(&begun),
+        at(&ended),
+        at(&format!("{init}/message")).trim()
     );
-    println!("                {}", at(&format!("{init}/message")).trim());
     let main = "/status/containerStatuses/0/state/terminated";
     println!(
         "  application   {} to {}",
         at(&format!("{main}/startedAt")),
         at(&format!("{main}/finishedAt"))
     );
+    Ok(())
+}
+
+/// What the fetcher keeps for the job: one record for each service.
+fn ledger(scene: &Scene<'_>, job: &str) -> Result<Vec<Value>> {
+    let secrets = scene.admin().json(&["get", "secrets", "-n", LEDGER])?;
+    let of_job = format!("{}/Job.batch/{job}", scene.namespace);
+    let all = secrets["items"].as_array().cloned().unwrap_or_default();
+    let mine =
+        |record: &Value| annotation(record, "kube2hadoop.io/job").as_deref() == Some(&of_job);
+    Ok(all.into_iter().filter(mine).collect())
 }
 
 fn what_to_type_next() {
@@ -135,8 +155,4 @@ fn indent(text: &str) {
     for line in text.lines() {
         println!("    {line}");
     }
-}
-
-fn show_yaml(command: &Value) {
-    println!("    command: {command}");
 }

@@ -103,7 +103,7 @@ impl Binary {
 }
 
 /// Outside the tree, so that release builds of several clones share what they have in common.
-fn target_directory() -> PathBuf {
+pub fn target_directory() -> PathBuf {
     places::cache().join("target")
 }
 

@@ -48,9 +48,10 @@ impl Kubectl {
             .map(drop)
     }
 
-    /// Creates an object (`generateName` is allowed); gives kubectl's answer.
+    /// Creates an object (`generateName` is allowed); gives the API server's warnings and kubectl's answer.
     pub fn create(&self, namespace: &str, object: &Value) -> Result<String> {
-        self.run_with_input(&["create", "-n", namespace, "-f", "-"], &object.to_string())
+        let args = ["create", "-n", namespace, "-f", "-"];
+        process::run_with_warnings(self.command().args(args), &object.to_string())
     }
 
     /// Like [`Kubectl::create`] with more arguments, such as `--dry-run=server`.

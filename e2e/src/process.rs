@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -23,6 +23,18 @@ pub fn run(command: &mut Command) -> Result<String> {
 
 /// Like [`run`], with `input` on its stdin.
 pub fn run_with_input(command: &mut Command, input: &str) -> Result<String> {
+    let output = fed(command, input)?;
+    finished(command, output)
+}
+
+/// Like [`run_with_input`]; what a command that succeeded had to say on stderr comes first.
+pub fn run_with_warnings(command: &mut Command, input: &str) -> Result<String> {
+    let output = fed(command, input)?;
+    let warnings = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok(warnings + &finished(command, output)?)
+}
+
+fn fed(command: &mut Command, input: &str) -> Result<Output> {
     use std::io::Write;
     let mut child = command
         .stdin(Stdio::piped())
@@ -37,10 +49,10 @@ pub fn run_with_input(command: &mut Command, input: &str) -> Result<String> {
     let output = child.wait_with_output()?;
     // A child that does not read to the end says why on stderr, if it matters.
     let _ = writer.join();
-    finished(command, output)
+    Ok(output)
 }
 
-fn finished(command: &Command, output: std::process::Output) -> Result<String> {
+fn finished(command: &Command, output: Output) -> Result<String> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

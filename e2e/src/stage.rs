@@ -16,6 +16,8 @@ pub use people::Answer;
 
 /// Where Helm installs Kube2Hadoop.
 pub const NAMESPACE: &str = "kube2hadoop";
+/// Where the fetcher keeps what it issued.
+pub const LEDGER: &str = "kube2hadoop-ledger";
 
 /// The running parts and a kubectl for each of the people.
 pub struct Stage {

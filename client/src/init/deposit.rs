@@ -6,7 +6,6 @@ use std::path::Path;
 use kube2hadoop_client::contract::{MAX_CONF_FILES, TokenResponse};
 
 use super::failure::Failure;
-use super::report;
 use super::settings::Settings;
 
 const CREDENTIALS: &str = "hdfs-delegation-token";
@@ -36,10 +35,6 @@ pub(super) fn deposit(settings: &Settings, answer: &TokenResponse) -> Result<(),
         &settings.dir.join(CREDENTIALS),
         replace(&settings.dir, CREDENTIALS, content, settings.file_mode),
     )?;
-    report::log(&format!(
-        "wrote the tokens of {:?}, good until {}",
-        answer.user, answer.expires_at
-    ));
     Ok(())
 }
 

@@ -39,5 +39,7 @@ fn once() -> Result<(), Failure> {
     let settings = Settings::from_env()?;
     let exchange = Exchange::new(&settings);
     let answer = obtain::obtain(&settings, &exchange)?;
-    deposit::deposit(&settings, &answer)
+    deposit::deposit(&settings, &answer)?;
+    report::last_words(&report::written(&answer));
+    Ok(())
 }

@@ -27,6 +27,7 @@ pub(super) fn forever() -> Result<(), Failure> {
     loop {
         let answer = obtain(&settings, &exchange)?;
         deposit(&settings, &answer)?;
+        report::log(&report::written(&answer));
         let pause = pause(&answer, Timestamp::now());
         drop(answer);
         report::log(&format!("next refresh in {} s", pause.as_secs()));

@@ -3,6 +3,8 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use kube2hadoop_client::contract::TokenResponse;
+
 use super::failure::Failure;
 use super::settings::{TERMINATION_LOG, URL};
 
@@ -23,17 +25,30 @@ pub(super) fn log(line: &str) {
     let _ = writeln!(io::stderr(), "kube2hadoop-client: {}", printable(line));
 }
 
-/// Says the failure where `kubectl logs` and where `kubectl describe pod` shows it.
+/// Says the failure, and gives its exit code.
 pub(super) fn failed(failure: &Failure) -> ExitCode {
     let url = std::env::var(URL).unwrap_or_default();
-    let message = printable(&sentence(failure, &url));
+    last_words(&sentence(failure, &url));
+    ExitCode::from(failure.exit_code())
+}
+
+/// What the files hold.
+pub(super) fn written(answer: &TokenResponse) -> String {
+    format!(
+        "wrote the tokens of {:?}, good until {}",
+        answer.user, answer.expires_at
+    )
+}
+
+/// Says it where `kubectl logs` and where `kubectl describe pod` shows it.
+pub(super) fn last_words(message: &str) {
+    let message = printable(message);
     log(&message);
     let path = std::env::var_os(TERMINATION_LOG)
         .map_or_else(|| PathBuf::from("/dev/termination-log"), PathBuf::from);
     // The kubelet made the file; where it is missing (a shell, a test) none is needed.
     let file = OpenOptions::new().write(true).truncate(true).open(path);
     let _ = file.and_then(|mut file| file.write_all(message.as_bytes()));
-    ExitCode::from(failure.exit_code())
 }
 
 fn sentence(failure: &Failure, url: &str) -> String {

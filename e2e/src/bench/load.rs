@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::{places, process};
+use crate::{dist, places, process, progress};
 
 /// The core that servers are pinned to.
 pub(super) const SERVER_CORE: &str = "0";
@@ -51,9 +51,13 @@ pub(super) fn build() -> Result<std::path::PathBuf> {
             "--example",
             "load",
         ])
+        .arg("--target-dir")
+        .arg(dist::target_directory())
         .current_dir(places::repository());
+    let step = progress::step("building the load generator");
     process::run(&mut cargo)?;
-    Ok(places::repository().join("target/release/examples/load"))
+    step.done("");
+    Ok(dist::target_directory().join("release/examples/load"))
 }
 
 /// Sends `requests` over `connections`.

@@ -35,7 +35,7 @@ const LEFT_OUT: [&str; 6] = [
 const SERVERS_JARS: [&str; 4] = ["hadoop-hdfs-3", "hadoop-kms-", "netty-", "leveldbjni-"];
 
 /// Files that Debian's maintainer scripts, or whoever builds an image for Hadoop, would have made.
-const ETC: [(&str, &str); 4] = [
+const ETC: [(&str, &str); 3] = [
     (
         "passwd",
         "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home/app:/bin/sh\n",
@@ -45,8 +45,6 @@ const ETC: [(&str, &str); 4] = [
         "nsswitch.conf",
         "passwd: files\ngroup: files\nhosts: files dns\n",
     ),
-    // Hadoop's Java client asks for a default realm even where it only uses tokens. Without a KDC nobody gets a ticket.
-    ("krb5.conf", "[libdefaults]\ndefault_realm = HADOOP.TEST\n"),
 ];
 
 /// Builds the image, or gives the one of the same ingredients that was built before.

@@ -225,7 +225,7 @@ pub(super) fn another_image_in_somebodys_pod(scene: &Scene<'_>) -> Result<()> {
         scene,
         &["patch", "pod", "victim", "--type=json", "-p", &swap],
     )?;
-    says(&refusal, &["bob@example.com"])
+    says(&refusal, &["only the submitter"])
 }
 
 pub(super) fn a_superuser_by_run_as(scene: &Scene<'_>) -> Result<()> {

@@ -14,7 +14,7 @@ use anyhow::Result;
 
 use crate::stage::Stage;
 pub use cases::{Case, all};
-pub use scene::{Scene, text};
+pub use scene::{Scene, annotation, text};
 
 /// How many cases passed and failed.
 #[derive(Default, Clone, Copy)]

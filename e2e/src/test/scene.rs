@@ -212,7 +212,7 @@ pub fn text(value: &Value, pointer: &str) -> String {
 }
 
 /// The annotation of this key.
-pub(super) fn annotation(object: &Value, key: &str) -> Option<String> {
+pub fn annotation(object: &Value, key: &str) -> Option<String> {
     object["metadata"]["annotations"]
         .get(key)?
         .as_str()

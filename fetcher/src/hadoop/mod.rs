@@ -2,6 +2,7 @@
 //! issue delegation tokens ([`TokenService`]).
 
 pub mod client_conf;
+mod client_krb5;
 pub mod conf;
 mod error;
 mod failover;

@@ -9,6 +9,7 @@ use kube2hadoop_stamp::{DenyList, HadoopUser};
 use thiserror::Error;
 
 use super::client_conf::ClientConf;
+use super::client_krb5;
 use super::conf::{Cluster, ClusterError, Conf, ConfError};
 use super::http::Http;
 use super::kms::Kms;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub renewer: String,
     /// PEM bundle of private CAs for https NameNodes and KMS.
     pub ca_file: Option<PathBuf>,
+    /// Text of the site's krb5.conf, of which pods get what concerns clients; empty if there is none.
+    pub krb5_conf: String,
     /// Whether KMS tokens are got where the NameNodes name a KMS.
     pub kms: bool,
     /// Limit of one call to one host.
@@ -134,6 +137,8 @@ impl HadoopServices {
         if let Some(ca_file) = &settings.ca_file {
             client_conf.extend(truststore::files(ca_file)?);
         }
+        let krb5_conf = client_krb5::for_pods(&settings.krb5_conf, principal.realm());
+        client_conf.insert(client_krb5::FILE.to_owned(), krb5_conf);
         Ok(Self {
             cluster,
             services,

@@ -62,6 +62,11 @@ impl Principal {
     pub fn short_name(&self) -> &str {
         self.0.split(['/', '@']).next().unwrap_or_default()
     }
+
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        self.0.split('@').nth(1).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Principal {

@@ -41,6 +41,7 @@ fn with_timeout(text: &str, negotiate: Arc<dyn Negotiate>, timeout: Duration) ->
         principal: "k2h@EXAMPLE.COM".into(),
         renewer: "k2h".into(),
         ca_file: None,
+        krb5_conf: String::new(),
         kms: true,
         timeout,
         deny: DenyList::default(),

@@ -126,8 +126,16 @@ pub fn settings(config: &Config) -> Settings {
         principal: source.principal.clone(),
         renewer: source.renewer().to_owned(),
         ca_file: source.ca_file.clone(),
+        krb5_conf: krb5_conf(),
         kms: source.kms == Kms::Auto,
         timeout: Duration::from_secs(source.timeout_seconds),
         deny: config.deny_list(),
     }
+}
+
+/// The file that libkrb5 itself reads first; without one, pods still learn our own realm.
+fn krb5_conf() -> String {
+    let named = std::env::var("KRB5_CONFIG").unwrap_or_default();
+    let first = named.split(':').find(|path| !path.is_empty());
+    std::fs::read_to_string(first.unwrap_or("/etc/krb5.conf")).unwrap_or_default()
 }

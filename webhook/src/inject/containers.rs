@@ -4,8 +4,8 @@ use kube2hadoop_stamp::names;
 use serde_json::{Value, json};
 
 use super::{
-    CONF_DIRECTORY, Conflict, DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, Ops,
-    TOKEN_FILE, VOLUME,
+    CONF_DIRECTORY, Conflict, DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, KRB5_CONF,
+    KRB5_CONF_FILE, Ops, TOKEN_FILE, VOLUME,
 };
 use crate::pod::{Container, Mount, Spec};
 
@@ -33,10 +33,11 @@ pub(super) fn add(
             let named = chosen
                 .as_ref()
                 .is_none_or(|names| names.contains(&&*container.name));
-            let mounted = has_mount(container, named && injection.names_are_ours())?;
+            let present = Present::of(container, named && injection.names_are_ours())?;
             if named {
                 let path = ["spec", list, &at.to_string()];
-                equip(ops, path, container, mounted, warnings);
+                let mounts = present.missing(injection.policy.krb5_conf);
+                equip(ops, path, container, mounts, warnings);
             }
         }
     }
@@ -80,15 +81,12 @@ fn equip(
     ops: &mut Ops,
     path: [&str; 3],
     container: &Container<'_>,
-    mounted: bool,
+    mounts: Vec<Value>,
     warnings: &mut Vec<String>,
 ) {
     let [spec, list, at] = path;
-    if !mounted {
-        let mount = json!({"name": VOLUME, "mountPath": DIRECTORY, "readOnly": true});
-        let mounts = [spec, list, at, "volumeMounts"];
-        ops.append(&mounts, container.volume_mounts.is_some(), vec![mount]);
-    }
+    let volume_mounts = [spec, list, at, "volumeMounts"];
+    ops.append(&volume_mounts, container.volume_mounts.is_some(), mounts);
     let variables: Vec<Value> = VARIABLES
         .into_iter()
         .filter(|(name, value)| is_unset(container, name, value, warnings))
@@ -98,33 +96,64 @@ fn equip(
     ops.append(&env, container.env.is_some(), variables);
 }
 
-/// Has the container our mount already? It may have it from us only: a request could otherwise mount the volumes that
-/// are about to come, writable, or the pod's identity.
-fn has_mount(container: &Container<'_>, from_us: bool) -> Result<bool, Conflict> {
-    let mut mounted = false;
-    for mount in container.volume_mounts.iter().flatten() {
-        let path = mount.mount_path.trim_end_matches('/');
-        let name: &str = &mount.name;
-        let inside = path
-            .strip_prefix(DIRECTORY)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if name == VOLUME && from_us && is_ours(mount) {
-            mounted = true;
-        } else if name == VOLUME || name == IDENTITY_VOLUME || inside {
-            return Err(Conflict::MountPath {
-                container: container.name.to_string(),
-                path: path.to_owned(),
-            });
-        }
-    }
-    Ok(mounted)
+/// Which of our mounts a container has already.
+#[derive(Default)]
+struct Present {
+    token: bool,
+    /// Ours, or the container's own.
+    krb5_conf: bool,
 }
 
-fn is_ours(mount: &Mount<'_>) -> bool {
-    let part = [&mount.sub_path, &mount.sub_path_expr];
-    &*mount.mount_path == DIRECTORY
+impl Present {
+    /// A container may have our volumes from us only: a request could otherwise mount the volumes that are about to
+    /// come, writable, or the pod's identity.
+    fn of(container: &Container<'_>, from_us: bool) -> Result<Self, Conflict> {
+        let mut present = Self::default();
+        for mount in container.volume_mounts.iter().flatten() {
+            let path = mount.mount_path.trim_end_matches('/');
+            let name: &str = &mount.name;
+            let inside = path
+                .strip_prefix(DIRECTORY)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            if name == VOLUME && from_us && is_ours(mount, DIRECTORY, "") {
+                present.token = true;
+            } else if name == VOLUME && from_us && is_ours(mount, KRB5_CONF, KRB5_CONF_FILE) {
+                present.krb5_conf = true;
+            } else if name == VOLUME || name == IDENTITY_VOLUME || inside {
+                return Err(Conflict::MountPath {
+                    container: container.name.to_string(),
+                    path: path.to_owned(),
+                });
+            } else if path == KRB5_CONF || path == "/etc" {
+                present.krb5_conf = true;
+            }
+        }
+        Ok(present)
+    }
+
+    fn missing(&self, krb5_conf: bool) -> Vec<Value> {
+        let mut mounts = Vec::new();
+        if !self.token {
+            mounts.push(json!({"name": VOLUME, "mountPath": DIRECTORY, "readOnly": true}));
+        }
+        if krb5_conf && !self.krb5_conf {
+            mounts.push(json!({
+                "name": VOLUME, "mountPath": KRB5_CONF, "subPath": KRB5_CONF_FILE, "readOnly": true,
+            }));
+        }
+        mounts
+    }
+}
+
+fn is_ours(mount: &Mount<'_>, path: &str, sub_path: &str) -> bool {
+    &*mount.mount_path == path
         && mount.read_only == Some(true)
-        && part.into_iter().flatten().all(|path| path.is_empty())
+        && mount.sub_path.as_deref().unwrap_or_default() == sub_path
+        && mount
+            .sub_path_expr
+            .as_deref()
+            .unwrap_or_default()
+            .is_empty()
 }
 
 /// A user's own value stays, and a warning says so.

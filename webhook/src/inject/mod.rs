@@ -21,6 +21,10 @@ pub const DIRECTORY: &str = "/var/run/kube2hadoop";
 const IDENTITY_DIRECTORY: &str = "/var/run/secrets/kube2hadoop";
 const TOKEN_FILE: &str = "/var/run/kube2hadoop/hdfs-delegation-token";
 const CONF_DIRECTORY: &str = "/var/run/kube2hadoop/conf";
+/// Where Kerberos libraries look for the realm, without which Hadoop's Java client does not start.
+const KRB5_CONF: &str = "/etc/krb5.conf";
+/// The same in the volume.
+const KRB5_CONF_FILE: &str = "conf/krb5.conf";
 const VOLUME: &str = "kube2hadoop";
 const IDENTITY_VOLUME: &str = "kube2hadoop-identity";
 const INIT_CONTAINER: &str = "kube2hadoop-fetch-token";
@@ -45,6 +49,9 @@ pub struct InjectPolicy {
     /// How long the init container tries.
     #[serde(default = "deadline")]
     pub deadline_seconds: u32,
+    /// Mount the site's krb5.conf as /etc/krb5.conf in containers that mount none of their own.
+    #[serde(default = "yes")]
+    pub krb5_conf: bool,
 }
 
 /// Quantities of the init container.
@@ -74,6 +81,10 @@ fn audience() -> String {
 
 fn deadline() -> u32 {
     120
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Why a pod cannot be given a token as it is.

@@ -76,9 +76,13 @@ fn a_bare_pod_gets_all_it_needs() {
         ])
     );
     let main = &pod["spec"]["containers"][0];
-    let mount =
-        json!({"name": "kube2hadoop", "mountPath": "/var/run/kube2hadoop", "readOnly": true});
-    assert_eq!(main["volumeMounts"], json!([mount]));
+    assert_eq!(
+        main["volumeMounts"],
+        json!([
+            {"name": "kube2hadoop", "mountPath": "/var/run/kube2hadoop", "readOnly": true},
+            {"name": "kube2hadoop", "mountPath": "/etc/krb5.conf", "subPath": "conf/krb5.conf", "readOnly": true},
+        ])
+    );
     assert_eq!(
         main["env"],
         json!([
@@ -86,6 +90,18 @@ fn a_bare_pod_gets_all_it_needs() {
             {"name": "HADOOP_CONF_DIR", "value": "/var/run/kube2hadoop/conf"},
         ])
     );
+}
+
+#[test]
+fn a_krb5_conf_of_the_pods_own_stays() {
+    for path in ["/etc/krb5.conf", "/etc/"] {
+        let mut pod = bare();
+        let own = json!([{"name": "mine", "mountPath": path}]);
+        pod["spec"]["containers"][0]["volumeMounts"] = own;
+        let after = fresh(&pod).unwrap().pod;
+        let mounts = &after["spec"]["containers"][0]["volumeMounts"];
+        assert_eq!(mounts.as_array().unwrap().len(), 2, "{mounts}");
+    }
 }
 
 #[test]
