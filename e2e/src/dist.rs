@@ -71,22 +71,39 @@ pub fn build(no_install: bool) -> Result<Dist> {
         directory: places::cache().join("dist"),
     };
     fs::create_dir_all(dist.directory())?;
+    forget_another_clone()?;
     for binary in &BINARIES {
         let step = progress::step(format!("building {}", binary.package));
-        process::run(&mut binary.cargo())?;
+        process::run(&mut binary.cargo(&["build", "--package", binary.package]))?;
         place(&binary.built(), &dist.binary(binary.package))?;
         step.done(size_of(&dist.binary(binary.package))?);
     }
     Ok(dist)
 }
 
+/// Cargo tells stale from fresh by times, which mean nothing between clones: our own crates are compiled again when
+/// the last build was of another one. What they depend on is shared.
+fn forget_another_clone() -> Result<()> {
+    let mark = target_directory().join("built-from");
+    let repository = places::repository();
+    if fs::read(&mark).is_ok_and(|last| last == repository.as_os_str().as_encoded_bytes()) {
+        return Ok(());
+    }
+    for binary in &BINARIES {
+        process::run(&mut binary.cargo(&["clean", "--workspace"]))?;
+    }
+    fs::create_dir_all(target_directory())?;
+    fs::write(&mark, repository.as_os_str().as_encoded_bytes())?;
+    Ok(())
+}
+
 impl Binary {
-    fn cargo(&self) -> Command {
+    fn cargo(&self, verb: &[&str]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
             .current_dir(places::repository())
-            .args(["build", "--locked", "--package", self.package])
-            .args(["--profile", self.profile, "--target-dir"])
+            .args(verb)
+            .args(["--locked", "--profile", self.profile, "--target-dir"])
             .arg(target_directory());
         if let Some(target) = self.target {
             cargo.args(["--target", target]);

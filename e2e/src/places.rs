@@ -62,15 +62,22 @@ pub fn kubeconfig_of(user: &str) -> PathBuf {
     kubeconfigs().join(format!("{}.kubeconfig", file_name(user)))
 }
 
-/// The root of the repository that this program was built from.
+/// This crate's sources. Cargo names them anew at every run, since clones may share what was built.
+pub fn sources() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
+        .into()
+}
+
+/// The root of the repository.
 pub fn repository() -> PathBuf {
-    let member = Path::new(env!("CARGO_MANIFEST_DIR"));
-    member.parent().unwrap_or(member).to_path_buf()
+    let member = sources();
+    member.parent().unwrap_or(&member).to_path_buf()
 }
 
 /// The go.mod manifests of the tools built from source.
 pub fn toolchain() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("toolchain")
+    sources().join("toolchain")
 }
 
 /// `NO_PROXY` for child processes: a proxy knows neither pods nor cluster IPs.

@@ -20,6 +20,9 @@ use kube2hadoop_client::contract::{FileContent, FileName, Timestamp, TokenRespon
 use kube2hadoop_client::credentials::{Credentials, Token};
 use pod::{Pod, TOKEN};
 
+/// The last words of a client that did its work: whose tokens, and until when.
+const WRITTEN: &str = r#"wrote the tokens of "alice", good until 2033-05-18T03:33:20Z"#;
+
 fn credentials() -> Credentials {
     let token = Token::new(
         vec![1].into(),
@@ -64,11 +67,11 @@ fn expected_files() -> Vec<(String, u32, Vec<u8>)> {
 }
 
 #[test]
-fn success_leaves_the_files_and_no_message() {
+fn success_leaves_the_files_and_says_whose_they_are() {
     let fetcher = Fetcher::serve(|_| ok());
     let pod = Pod::of(&fetcher).with("KUBE2HADOOP_SERVICES", "hdfs,kms");
     let end = pod.run();
-    assert_eq!((end.code, end.message.as_str()), (0, ""), "{}", end.log);
+    assert_eq!((end.code, end.message.as_str()), (0, WRITTEN), "{}", end.log);
     assert_eq!(pod.files(), expected_files());
     assert!(end.log.contains("\"alice\""), "{}", end.log);
 
@@ -108,7 +111,7 @@ fn a_server_that_is_not_ready_is_asked_again() {
     });
     let pod = Pod::of(&fetcher);
     let end = pod.run();
-    assert_eq!((end.code, end.message.as_str()), (0, ""), "{}", end.log);
+    assert_eq!((end.code, end.message.as_str()), (0, WRITTEN), "{}", end.log);
     assert_eq!(fetcher.requests().len(), 3);
     assert_eq!(pod.files(), expected_files());
 }

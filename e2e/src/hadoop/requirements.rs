@@ -54,9 +54,7 @@ fn cache() -> PathBuf {
 }
 
 fn pom() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("hadoop")
-        .join("pom.xml")
+    places::sources().join("hadoop").join("pom.xml")
 }
 
 /// The pom that the jars were fetched with lies beside them.

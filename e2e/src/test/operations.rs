@@ -152,7 +152,7 @@ pub(super) fn the_doctor_finds_nothing(scene: &Scene<'_>) -> Result<()> {
         NAMESPACE,
         "deployment/kube2hadoop-fetcher",
         "--",
-        "/usr/bin/kube2hadoop-fetcher",
+        "/usr/local/bin/kube2hadoop-fetcher",
         "doctor",
     ];
     let report = scene.admin().run(&doctor)?;
