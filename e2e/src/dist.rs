@@ -119,6 +119,12 @@ impl Binary {
     }
 }
 
+/// Runs a benchmark of the client's own with the program that is shipped.
+pub fn client_benchmark(name: &str) -> Command {
+    let [_, client, _] = &BINARIES;
+    client.cargo(&["bench", "--package", client.package, "--bench", name])
+}
+
 /// Outside the tree, so that release builds of several clones share what they have in common.
 pub fn target_directory() -> PathBuf {
     places::cache().join("target")

@@ -1,6 +1,6 @@
 //! Where everything lies, and the addresses and names that the parts agree on.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The bridge of the local cluster: the pods' gateway, the node, and the address of all Hadoop daemons.
 pub const BRIDGE: &str = "k2h0";

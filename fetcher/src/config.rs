@@ -17,7 +17,7 @@
 //!   tokenGuard: kube2hadoop-token-guard
 //! hadoop: {confDir: /etc/hadoop/conf, principal: kube2hadoop@EXAMPLE.COM, renewer: kube2hadoop}
 //! limits: {requestSeconds: 30, running: 256, waiting: 4096, connections: 4096, drainSeconds: 25}
-//! ledger: {minLifeFraction: 0.5, capacity: 50000, failureSeconds: 5, namespace: kube2hadoop-ledger}
+//! ledger: {minLifeFraction: 0.5, capacity: 50000, failureSeconds: 2, namespace: kube2hadoop-ledger}
 //! events: true
 //! ```
 

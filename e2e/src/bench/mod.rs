@@ -1,5 +1,6 @@
 //! `cargo e2e bench`: what the parts cost, measured on this machine against what is up.
 
+mod client;
 mod fetcher;
 mod load;
 mod pod_start;
@@ -13,6 +14,7 @@ use crate::stage::Stage;
 /// Measures each part and prints a line or a few for it.
 pub fn run(stage: &Stage) -> Result<()> {
     webhook::run(stage)?;
+    client::run()?;
     fetcher::run(stage)?;
     pod_start::run(stage)
 }

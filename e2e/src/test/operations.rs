@@ -14,9 +14,7 @@ const DEADLINE: Duration = Duration::from_secs(90);
 
 pub(super) fn the_chart_is_accepted_by_the_api_server(scene: &Scene<'_>) -> Result<()> {
     let rendered = scene.stage.render_chart()?;
-    scene
-        .admin()
-        .apply_with(&rendered, &["--dry-run=server", "-n", NAMESPACE])?;
+    scene.admin().apply_with(&rendered, &["--dry-run=server"])?;
     Ok(())
 }
 
