@@ -56,7 +56,7 @@ enum Command {
 impl Cli {
     /// Does what the command line says.
     pub async fn run(self) -> ExitCode {
-        logging::init(match self.log_format {
+        let _unwritten = logging::init(match self.log_format {
             Format::Json => LogFormat::Json,
             Format::Text => LogFormat::Text,
         });

@@ -62,7 +62,7 @@ pub enum RunError {
 
 /// Runs the command line and gives the exit code: 64 for a configuration that cannot be used.
 pub fn main(args: &Args) -> ExitCode {
-    logging::init(if args.text_logs {
+    let _unwritten = logging::init(if args.text_logs {
         LogFormat::Text
     } else {
         LogFormat::Json

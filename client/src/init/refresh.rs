@@ -1,10 +1,11 @@
-use std::process;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
 use kube2hadoop_client::contract::{Timestamp, TokenResponse};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::flag::register_conditional_shutdown;
 
 use super::deposit::deposit;
 use super::exchange::Exchange;
@@ -42,14 +43,12 @@ fn pause(answer: &TokenResponse, now: Timestamp) -> Duration {
 /// The first process of a container ignores SIGTERM unless it asks for it, and the pod would hang for
 /// its whole grace period. Every write is atomic, so the process may end anywhere.
 pub(super) fn exit_when_terminated() {
-    let Ok(mut signals) = Signals::new([SIGTERM, SIGINT]) else {
-        return report::log("signals cannot be handled; the pod will end late");
-    };
-    thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            process::exit(128 + signal);
+    let always = Arc::new(AtomicBool::new(true));
+    for signal in [SIGTERM, SIGINT] {
+        if register_conditional_shutdown(signal, 128 + signal, always.clone()).is_err() {
+            report::log("signals cannot be handled; the pod will end late");
         }
-    });
+    }
 }
 
 #[cfg(test)]

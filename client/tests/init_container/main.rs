@@ -71,7 +71,12 @@ fn success_leaves_the_files_and_says_whose_they_are() {
     let fetcher = Fetcher::serve(|_| ok());
     let pod = Pod::of(&fetcher).with("KUBE2HADOOP_SERVICES", "hdfs,kms");
     let end = pod.run();
-    assert_eq!((end.code, end.message.as_str()), (0, WRITTEN), "{}", end.log);
+    assert_eq!(
+        (end.code, end.message.as_str()),
+        (0, WRITTEN),
+        "{}",
+        end.log
+    );
     assert_eq!(pod.files(), expected_files());
     assert!(end.log.contains("\"alice\""), "{}", end.log);
 
@@ -111,7 +116,12 @@ fn a_server_that_is_not_ready_is_asked_again() {
     });
     let pod = Pod::of(&fetcher);
     let end = pod.run();
-    assert_eq!((end.code, end.message.as_str()), (0, WRITTEN), "{}", end.log);
+    assert_eq!(
+        (end.code, end.message.as_str()),
+        (0, WRITTEN),
+        "{}",
+        end.log
+    );
     assert_eq!(fetcher.requests().len(), 3);
     assert_eq!(pod.files(), expected_files());
 }

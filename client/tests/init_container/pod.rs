@@ -28,7 +28,8 @@ impl Pod {
     }
 
     pub(crate) fn new(url: &str, ca: &str) -> Self {
-        let root = TempDir::new().unwrap();
+        // As in a pod, where the volume is memory: what a disk takes is not ours.
+        let root = TempDir::new_in("/dev/shm").unwrap();
         fs::create_dir(root.path().join("volume")).unwrap();
         fs::write(root.path().join("token"), format!("{TOKEN}\n")).unwrap();
         fs::write(root.path().join("termination-log"), "").unwrap();

@@ -187,7 +187,7 @@ impl Admission<'_> {
         Decision::new(
             outcome,
             Answer {
-                patch: ops.into_patch(),
+                patch: ops,
                 ..Answer::default()
             },
         )
@@ -202,7 +202,7 @@ impl Admission<'_> {
         Decision::new(
             Outcome::Skipped,
             Answer {
-                patch: ops.into_patch(),
+                patch: ops,
                 warnings,
                 ..Answer::default()
             },

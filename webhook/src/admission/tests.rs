@@ -73,7 +73,7 @@ impl World {
         };
         let decision = admit(&request, &context).unwrap();
         let mut object = object.clone();
-        json_patch::patch(&mut object, &decision.answer.patch).unwrap();
+        json_patch::patch(&mut object, &decision.answer.patch.patch()).unwrap();
         After { object, decision }
     }
 
@@ -123,7 +123,7 @@ impl After {
     }
 
     fn unpatched(&self) -> bool {
-        self.decision.answer.patch.0.is_empty()
+        self.decision.answer.patch.is_empty()
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn admit(
             }
         }
     }
-    decision.answer.patch = ops.into_patch();
+    decision.answer.patch = ops;
     Ok(decision)
 }
 

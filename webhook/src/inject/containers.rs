@@ -1,7 +1,7 @@
 //! The mount and the variables in the pod's own containers.
 
 use kube2hadoop_stamp::names;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{
     CONF_DIRECTORY, Conflict, DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, KRB5_CONF,
@@ -81,19 +81,37 @@ fn equip(
     ops: &mut Ops,
     path: [&str; 3],
     container: &Container<'_>,
-    mounts: Vec<Value>,
+    mounts: Vec<OurMount>,
     warnings: &mut Vec<String>,
 ) {
     let [spec, list, at] = path;
     let volume_mounts = [spec, list, at, "volumeMounts"];
-    ops.append(&volume_mounts, container.volume_mounts.is_some(), mounts);
-    let variables: Vec<Value> = VARIABLES
+    ops.append(&volume_mounts, container.volume_mounts.is_some(), &mounts);
+    let variables: Vec<Variable<'_>> = VARIABLES
         .into_iter()
         .filter(|(name, value)| is_unset(container, name, value, warnings))
-        .map(|(name, value)| json!({"name": name, "value": value}))
+        .map(|(name, value)| Variable { name, value })
         .collect();
     let env = [spec, list, at, "env"];
-    ops.append(&env, container.env.is_some(), variables);
+    ops.append(&env, container.env.is_some(), &variables);
+}
+
+/// A variable that we set.
+#[derive(Serialize)]
+pub(super) struct Variable<'a> {
+    pub(super) name: &'static str,
+    pub(super) value: &'a str,
+}
+
+/// A mount of ours.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OurMount {
+    pub(super) name: &'static str,
+    pub(super) mount_path: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sub_path: Option<&'static str>,
+    pub(super) read_only: bool,
 }
 
 /// Which of our mounts a container has already.
@@ -131,17 +149,17 @@ impl Present {
         Ok(present)
     }
 
-    fn missing(&self, krb5_conf: bool) -> Vec<Value> {
-        let mut mounts = Vec::new();
-        if !self.token {
-            mounts.push(json!({"name": VOLUME, "mountPath": DIRECTORY, "readOnly": true}));
-        }
-        if krb5_conf && !self.krb5_conf {
-            mounts.push(json!({
-                "name": VOLUME, "mountPath": KRB5_CONF, "subPath": KRB5_CONF_FILE, "readOnly": true,
-            }));
-        }
-        mounts
+    fn missing(&self, krb5_conf: bool) -> Vec<OurMount> {
+        let ours = |mount_path, sub_path| OurMount {
+            name: VOLUME,
+            mount_path,
+            sub_path,
+            read_only: true,
+        };
+        let token = (!self.token).then_some(ours(DIRECTORY, None));
+        let krb5_conf = krb5_conf && !self.krb5_conf;
+        let krb5_conf = krb5_conf.then_some(ours(KRB5_CONF, Some(KRB5_CONF_FILE)));
+        token.into_iter().chain(krb5_conf).collect()
     }
 }
 

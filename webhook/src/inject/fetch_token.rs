@@ -1,12 +1,14 @@
 //! The init container that fetches the token.
 
+use kube2hadoop_stamp::names;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::containers::all;
+use super::containers::{OurMount, Variable, all};
 use super::volumes::covers;
 use super::{
     Conflict, DIRECTORY, IDENTITY_DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, Ops,
-    VOLUME,
+    Resources, VOLUME,
 };
 use crate::pod::Spec;
 
@@ -31,17 +33,22 @@ pub(super) fn add(
         .flatten()
         .position(|container| &*container.name == INIT_CONTAINER);
     let taken = all(spec).any(|container| &*container.name == INIT_CONTAINER);
-    let wanted = container(injection);
+    let deadline = injection.policy.deadline_seconds.to_string();
+    let wanted = container(injection, &deadline);
     match present {
         Some(at) if injection.names_are_ours() => {
             // What others changed in it is put right; where they put it is their business.
-            if injection.copied || !covers(&as_it_is(injection, at), &wanted) {
+            let differs = || match serde_json::to_value(&wanted) {
+                Ok(wanted) => !covers(&as_it_is(injection, at), &wanted),
+                Err(_) => true,
+            };
+            if injection.copied || differs() {
                 ops.replace(PATH.into_iter().chain([at.to_string().as_str()]), wanted);
             }
         }
         _ if taken => return Err(Conflict::Container),
         _ if spec.init_containers.is_some() => ops.add(PATH.into_iter().chain(["0"]), wanted),
-        _ => ops.add(PATH, Value::Array(vec![wanted])),
+        _ => ops.add(PATH, [wanted]),
     }
     Ok(())
 }
@@ -53,42 +60,73 @@ fn as_it_is(injection: &Injection<'_>, at: usize) -> Value {
         .unwrap_or_default()
 }
 
-fn container(injection: &Injection<'_>) -> Value {
+/// What of the init container differs from one installation or pod to the other; the rest is fixed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InitContainer<'a> {
+    name: &'static str,
+    image: &'a str,
+    image_pull_policy: &'a str,
+    env: Vec<Variable<'a>>,
+    resources: Bounds<'a>,
+    security_context: Value,
+    volume_mounts: [OurMount; 2],
+}
+
+#[derive(Serialize)]
+struct Bounds<'a> {
+    requests: &'a Resources,
+    limits: &'a Resources,
+}
+
+fn container<'a>(injection: &'a Injection<'_>, deadline: &'a str) -> InitContainer<'a> {
     let policy = injection.policy;
     let (user, mode) = user_and_mode(&injection.pod.spec);
-    let resources = json!({"cpu": policy.resources.cpu, "memory": policy.resources.memory});
+    let variable = |name, value| Variable { name, value };
     let mut env = vec![
-        json!({"name": "KUBE2HADOOP_URL", "value": policy.fetcher_url}),
-        json!({"name": "KUBE2HADOOP_CA", "value": injection.ca}),
-        json!({"name": "KUBE2HADOOP_FILE_MODE", "value": mode}),
-        json!({"name": "KUBE2HADOOP_DEADLINE_SECONDS", "value": policy.deadline_seconds.to_string()}),
+        variable("KUBE2HADOOP_URL", &policy.fetcher_url),
+        variable("KUBE2HADOOP_CA", injection.ca),
+        variable("KUBE2HADOOP_FILE_MODE", mode),
+        variable("KUBE2HADOOP_DEADLINE_SECONDS", deadline),
     ];
-    if let Some(services) = injection
-        .pod
-        .metadata
-        .annotation(kube2hadoop_stamp::names::SERVICES)
-    {
-        env.push(json!({"name": "KUBE2HADOOP_SERVICES", "value": services}));
-    }
-    json!({
-        "name": INIT_CONTAINER,
-        "image": policy.image,
-        "imagePullPolicy": policy.image_pull_policy,
-        "env": env,
-        "resources": {"requests": resources, "limits": resources},
-        "securityContext": {
-            "runAsUser": user,
-            "runAsNonRoot": true,
-            "readOnlyRootFilesystem": true,
-            "allowPrivilegeEscalation": false,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
+    let services = injection.pod.metadata.annotation(names::SERVICES);
+    env.extend(services.map(|services| variable("KUBE2HADOOP_SERVICES", services)));
+    InitContainer {
+        name: INIT_CONTAINER,
+        image: &policy.image,
+        image_pull_policy: &policy.image_pull_policy,
+        env,
+        resources: Bounds {
+            requests: &policy.resources,
+            limits: &policy.resources,
         },
-        "volumeMounts": [
-            {"name": VOLUME, "mountPath": DIRECTORY},
-            {"name": IDENTITY_VOLUME, "mountPath": IDENTITY_DIRECTORY, "readOnly": true},
+        security_context: security_context(user),
+        volume_mounts: [
+            mount(VOLUME, DIRECTORY, false),
+            mount(IDENTITY_VOLUME, IDENTITY_DIRECTORY, true),
         ],
+    }
+}
+
+/// What the restricted Pod Security Standard asks for.
+fn security_context(user: i64) -> Value {
+    json!({
+        "runAsUser": user,
+        "runAsNonRoot": true,
+        "readOnlyRootFilesystem": true,
+        "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
     })
+}
+
+fn mount(name: &'static str, mount_path: &'static str, read_only: bool) -> OurMount {
+    OurMount {
+        name,
+        mount_path,
+        sub_path: None,
+        read_only,
+    }
 }
 
 /// The user of the pod's containers with a file for that user alone; where there is none, or several, or root, a

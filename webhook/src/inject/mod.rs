@@ -6,9 +6,8 @@ mod fetch_token;
 mod ops;
 mod volumes;
 
-use json_patch::Patch;
 use kube2hadoop_stamp::names;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::pod::Pod;
 
@@ -55,7 +54,7 @@ pub struct InjectPolicy {
 }
 
 /// Quantities of the init container.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resources {
     pub cpu: String,
@@ -65,7 +64,7 @@ pub struct Resources {
 impl Default for Resources {
     fn default() -> Self {
         Self {
-            cpu: "50m".into(),
+            cpu: "100m".into(),
             memory: "16Mi".into(),
         }
     }
@@ -130,7 +129,7 @@ pub struct Injection<'a> {
 /// The patch, and what the person should know.
 #[derive(Debug, Default)]
 pub struct Injected {
-    pub patch: Patch,
+    pub patch: Ops,
     pub warnings: Vec<String>,
 }
 
@@ -153,7 +152,7 @@ impl Injection<'_> {
         // Last: until here every index is one of the pod as it came.
         fetch_token::add(&mut ops, self, &mut warnings)?;
         Ok(Injected {
-            patch: ops.into_patch(),
+            patch: ops,
             warnings,
         })
     }

@@ -1,42 +1,48 @@
-//! JSON patch operations, in the order in which they are applied.
+//! JSON patch operations (RFC 6902), in the order in which they are applied.
 
-use json_patch::jsonptr::PointerBuf;
-use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation};
-use serde_json::{Map, Value, json};
+use json_patch::jsonptr::Token;
+use serde::Serialize;
+use serde::ser::{Error as _, SerializeMap as _, Serializer};
+use serde_json::Value;
 
-/// A patch in the making.
-#[derive(Debug, Default)]
-pub struct Ops(Vec<PatchOperation>);
+/// A patch in the making, written as it grows: a tree of JSON values in between would cost as much as all the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ops {
+    /// The operations, with commas between them.
+    text: Vec<u8>,
+    /// Why one could not be written; the patch is then none.
+    broken: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Operation<'a, T> {
+    op: &'static str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a T>,
+}
 
 impl Ops {
     /// Adds a value, or replaces a map's entry.
-    pub fn add<'a>(&mut self, path: impl IntoIterator<Item = &'a str>, value: Value) {
-        self.0.push(PatchOperation::Add(AddOperation {
-            path: pointer(path),
-            value,
-        }));
+    pub fn add<'a>(&mut self, path: impl IntoIterator<Item = &'a str>, value: impl Serialize) {
+        self.write("add", path, Some(&value));
     }
 
-    pub fn replace<'a>(&mut self, path: impl IntoIterator<Item = &'a str>, value: Value) {
-        self.0.push(PatchOperation::Replace(ReplaceOperation {
-            path: pointer(path),
-            value,
-        }));
+    pub fn replace<'a>(&mut self, path: impl IntoIterator<Item = &'a str>, value: impl Serialize) {
+        self.write("replace", path, Some(&value));
     }
 
     pub fn remove<'a>(&mut self, path: impl IntoIterator<Item = &'a str>) {
-        self.0.push(PatchOperation::Remove(RemoveOperation {
-            path: pointer(path),
-        }));
+        self.write::<Value>("remove", path, None);
     }
 
     /// Appends to the array at `path`, which is made where it is missing.
-    pub fn append(&mut self, path: &[&str], exists: bool, values: Vec<Value>) {
+    pub fn append(&mut self, path: &[&str], exists: bool, values: &[impl Serialize]) {
         if values.is_empty() {
             return;
         }
         if !exists {
-            return self.add(path.iter().copied(), Value::Array(values));
+            return self.add(path.iter().copied(), values);
         }
         for value in values {
             self.add(path.iter().copied().chain(["-"]), value);
@@ -49,28 +55,77 @@ impl Ops {
             return;
         }
         if !exists {
-            let map: Map<_, _> = entries
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), json!(value)))
-                .collect();
-            return self.add(path.iter().copied(), Value::Object(map));
+            return self.add(path.iter().copied(), Entries(entries));
         }
         for (key, value) in entries {
-            self.add(path.iter().copied().chain([*key]), json!(value));
+            self.add(path.iter().copied().chain([*key]), value);
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty() && self.broken.is_none()
     }
 
-    /// The patch.
-    pub fn into_patch(self) -> Patch {
-        Patch(self.0)
+    /// The patch as JSON.
+    ///
+    /// # Errors
+    /// None in practice: all values are plain data.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        if let Some(reason) = &self.broken {
+            return Err(serde_json::Error::custom(reason));
+        }
+        let mut json = Vec::with_capacity(self.text.len() + 2);
+        json.push(b'[');
+        json.extend_from_slice(&self.text);
+        json.push(b']');
+        Ok(json)
+    }
+
+    fn write<'a, T: Serialize>(
+        &mut self,
+        op: &'static str,
+        path: impl IntoIterator<Item = &'a str>,
+        value: Option<&T>,
+    ) {
+        match self.text.last() {
+            None => self.text.reserve(6 * 1024), // a pod's patch, with the CA and the stamp
+            Some(_) => self.text.push(b','),
+        }
+        let path = &pointer(path);
+        let operation = Operation { op, path, value };
+        if let Err(error) = serde_json::to_writer(&mut self.text, &operation) {
+            self.broken = Some(error.to_string());
+        }
+    }
+}
+
+/// A JSON object of these entries.
+struct Entries<'a>(&'a [(&'a str, &'a str)]);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
     }
 }
 
 /// A JSON pointer; the tokens are escaped (RFC 6901).
-fn pointer<'a>(path: impl IntoIterator<Item = &'a str>) -> PointerBuf {
-    PointerBuf::from_tokens(path)
+fn pointer<'a>(path: impl IntoIterator<Item = &'a str>) -> String {
+    let mut pointer = String::with_capacity(64);
+    for token in path {
+        pointer.push('/');
+        pointer.push_str(Token::new(token).encoded());
+    }
+    pointer
+}
+
+#[cfg(test)]
+impl Ops {
+    /// As those read it who apply it.
+    pub(crate) fn patch(&self) -> json_patch::Patch {
+        serde_json::from_slice(&self.to_json().unwrap()).unwrap()
+    }
 }

@@ -40,6 +40,7 @@ fn inject(pod: &Value, reinvoked: bool, copied: bool) -> Result<Outcome, Conflic
     };
     let Injected { patch, warnings } = injection.patch()?;
     let mut pod = pod.clone();
+    let patch = patch.patch();
     json_patch::patch(&mut pod, &patch).unwrap();
     Ok(Outcome {
         pod,

@@ -26,7 +26,7 @@ pub(super) fn add(ops: &mut Ops, injection: &Injection<'_>) -> Result<(), Confli
             Some(_) => {}
         }
     }
-    ops.append(&PATH, volumes.is_some(), missing);
+    ops.append(&PATH, volumes.is_some(), &missing);
     Ok(())
 }
 

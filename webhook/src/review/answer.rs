@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use json_patch::Patch;
 use serde::Serialize;
+
+use crate::inject::Ops;
 
 /// The API server cuts warnings longer than this (k8s.io/apiserver/pkg/warning).
 const WARNING_LENGTH: usize = 256;
@@ -15,7 +16,7 @@ const WARNING_LENGTH: usize = 256;
 pub struct Answer {
     /// The message of a denial; none allows the request.
     pub denied: Option<String>,
-    pub patch: Patch,
+    pub patch: Ops,
     pub warnings: Vec<String>,
     /// For the API server's audit log.
     pub audit: BTreeMap<&'static str, String>,
@@ -36,10 +37,6 @@ struct Response<'a> {
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -67,13 +64,7 @@ impl Answer {
     /// # Errors
     /// None in practice: all parts are plain data.
     pub fn to_json(&self, uid: &str) -> Result<Vec<u8>, serde_json::Error> {
-        let patch = match &self.denied {
-            None if !self.patch.0.is_empty() => {
-                Some(STANDARD.encode(serde_json::to_vec(&self.patch)?))
-            }
-            _ => None,
-        };
-        serde_json::to_vec(&Review {
+        let review = Review {
             api_version: "admission.k8s.io/v1",
             kind: "AdmissionReview",
             response: Response {
@@ -84,8 +75,6 @@ impl Answer {
                     reason: "Forbidden",
                     message,
                 }),
-                patch_type: patch.is_some().then_some("JSONPatch"),
-                patch,
                 warnings: self
                     .warnings
                     .iter()
@@ -93,8 +82,26 @@ impl Answer {
                     .collect(),
                 audit_annotations: &self.audit,
             },
-        })
+        };
+        let mut json = serde_json::to_vec(&review)?;
+        if self.denied.is_none() && !self.patch.is_empty() {
+            insert_patch(&mut json, &self.patch.to_json()?);
+        }
+        Ok(json)
     }
+}
+
+/// Writes the patch at the end of the response, which is the last member of the review. Base64 needs no escapes: it goes
+/// in as it is, where a serializer would read and copy all of it twice more.
+fn insert_patch(review: &mut Vec<u8>, patch: &[u8]) {
+    const END: &[u8] = b"}}";
+    let mut text = String::with_capacity(patch.len() * 4 / 3 + 64);
+    text.push_str(r#","patchType":"JSONPatch","patch":""#);
+    STANDARD.encode_string(patch, &mut text);
+    text.push('"');
+    review.truncate(review.len() - END.len());
+    review.extend_from_slice(text.as_bytes());
+    review.extend_from_slice(END);
 }
 
 /// A warning of one line, of a length that arrives whole.

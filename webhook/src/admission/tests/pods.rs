@@ -185,7 +185,7 @@ fn a_pods_pod_inherits_user_and_job() {
         )
         .unwrap();
         let mut object = pod("executor");
-        json_patch::patch(&mut object, &decision.answer.patch).unwrap();
+        json_patch::patch(&mut object, &decision.answer.patch.patch()).unwrap();
         world.pod_stamp(&object)
     };
     let inherited = ask(&world.caller).unwrap();
