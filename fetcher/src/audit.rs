@@ -1,12 +1,13 @@
 //! One JSON line for everything that is done for someone; never a token or a password.
 
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
 use crate::attest::{Grant, PodRef};
 use crate::clock::{Clock, timestamp};
+use crate::ledger::Key;
 use crate::service::ServiceName;
 
 /// One line of the audit log.
@@ -14,9 +15,10 @@ use crate::service::ServiceName;
 #[serde(rename_all = "camelCase")]
 pub struct Line<'a> {
     time: String,
-    /// `issued` or `refused`.
+    /// `issued` or `refused`; `renewed`, `cancelled`, `lost`, `will-be-lost`, `ends-soon` or `cancel-given-up`.
     event: &'static str,
-    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pod: Option<Pod<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,13 +41,15 @@ struct Pod<'a> {
 #[derive(Debug, Serialize)]
 struct Who<'a> {
     user: &'a str,
-    submitter: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submitter: Option<&'a str>,
     job: &'a str,
 }
 
 /// Where the lines go: standard output, so that they stay apart from the log.
+#[derive(Clone)]
 pub struct Audit {
-    out: Mutex<Box<dyn Write + Send>>,
+    out: Arc<Mutex<Box<dyn Write + Send>>>,
     clock: Clock,
 }
 
@@ -53,7 +57,7 @@ impl Audit {
     #[must_use]
     pub fn to(out: impl Write + Send + 'static, clock: Clock) -> Self {
         Self {
-            out: Mutex::new(Box::new(out)),
+            out: Arc::new(Mutex::new(Box::new(out))),
             clock,
         }
     }
@@ -64,7 +68,7 @@ impl Audit {
             service: Some(service.as_str()),
             sequence_number: Some(sequence),
             who: Some(who(grant)),
-            ..self.line("issued", request_id, Some(&grant.pod))
+            ..self.line("issued", Some(request_id), Some(&grant.pod))
         });
     }
 
@@ -79,14 +83,35 @@ impl Audit {
         self.write(&Line {
             who: grant.map(who),
             reason: Some(reason),
-            ..self.line("refused", request_id, pod)
+            ..self.line("refused", Some(request_id), pod)
+        });
+    }
+
+    /// Something was done about a token that nobody asked for just now.
+    pub fn upkeep(
+        &self,
+        event: &'static str,
+        key: &Key,
+        sequence: Option<i32>,
+        reason: Option<&str>,
+    ) {
+        self.write(&Line {
+            service: Some(key.service.as_str()),
+            sequence_number: sequence,
+            who: Some(Who {
+                user: key.user.as_str(),
+                submitter: None,
+                job: key.job.as_str(),
+            }),
+            reason,
+            ..self.line(event, None, None)
         });
     }
 
     fn line<'a>(
         &self,
         event: &'static str,
-        request_id: &'a str,
+        request_id: Option<&'a str>,
         pod: Option<&'a PodRef>,
     ) -> Line<'a> {
         Line {
@@ -120,7 +145,7 @@ impl Audit {
 fn who(grant: &Grant) -> Who<'_> {
     Who {
         user: grant.user.as_str(),
-        submitter: &grant.submitter,
+        submitter: Some(&grant.submitter),
         job: grant.job.as_str(),
     }
 }

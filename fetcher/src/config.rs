@@ -18,6 +18,8 @@
 //! hadoop: {confDir: /etc/hadoop/conf, principal: kube2hadoop@EXAMPLE.COM, renewer: kube2hadoop}
 //! limits: {requestSeconds: 30, running: 256, waiting: 4096, connections: 4096, drainSeconds: 25}
 //! ledger: {minLifeFraction: 0.5, capacity: 50000, failureSeconds: 2, namespace: kube2hadoop-ledger}
+//! lifecycle: {enabled: true, lease: kube2hadoop-fetcher, leaseSeconds: 15, renewFraction: 0.7, renewSpread: 0.2,
+//!   graceSeconds: 60, concurrency: 8, perSecond: 100}
 //! events: true
 //! ```
 
@@ -28,10 +30,12 @@ use serde::Deserialize;
 use thiserror::Error;
 
 mod hadoop;
+mod lifecycle;
 mod limits;
 mod sources;
 
 pub use hadoop::{HadoopSource, Kms};
+pub use lifecycle::Lifecycle;
 pub use limits::{LedgerLimits, Limits};
 pub use sources::{StampKeysSource, TlsSource};
 
@@ -78,6 +82,8 @@ pub struct Config {
     pub limits: Limits,
     #[serde(default)]
     pub ledger: LedgerLimits,
+    #[serde(default)]
+    pub lifecycle: Lifecycle,
     /// Whether a Kubernetes Event on the pod tells its owner what happened.
     #[serde(default = "yes")]
     pub events: bool,
@@ -140,6 +146,12 @@ pub enum InvalidConfig {
         "ledger.namespace is also `namespace`: the ledger's rights would reach the CA and the signing keys there; give it a namespace of its own"
     )]
     LedgerNamespace,
+    #[error("lifecycle.leaseSeconds is {0}: give 5 to 300")]
+    LeaseSeconds(u64),
+    #[error(
+        "lifecycle.renewFraction and renewSpread leave no time to renew: give a fraction from 0.1 to 0.9 and a smaller spread, for example 0.7 and 0.2"
+    )]
+    RenewFraction,
 }
 
 impl Config {
@@ -162,6 +174,7 @@ impl Config {
             return Err(InvalidConfig::Empty { field });
         }
         self.validate_numbers()?;
+        self.lifecycle.validate()?;
         if self.hadoop.short_name().is_none() {
             return Err(InvalidConfig::Principal(self.hadoop.principal.clone()));
         }
@@ -190,6 +203,12 @@ impl Config {
             return Err(InvalidConfig::Window(self.stamp_window_seconds));
         }
         Ok(())
+    }
+
+    /// Whether tokens are renewed and cancelled by us.
+    #[must_use]
+    pub fn renews(&self) -> bool {
+        self.lifecycle.enabled && self.ledger.namespace.is_some()
     }
 
     /// The users nobody may be, as configured or built in.

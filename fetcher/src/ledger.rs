@@ -8,12 +8,13 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use kube2hadoop_stamp::{HadoopUser, JobId};
 
+pub mod place;
 pub mod record;
 pub mod secrets;
 mod share;
 pub mod store;
 
-pub use share::Sharing;
+pub use share::{STALE_MILLIS, Sharing};
 
 use crate::clock::Clock;
 use crate::issue::{IssueFailure, Issued, Issuer};
@@ -27,6 +28,12 @@ pub struct Key {
     pub service: ServiceName,
 }
 
+/// How long a token of the shared ledger is handed out without another look there, in milliseconds:
+/// so long may a replica not notice that it was cancelled.
+pub const RECHECK_MILLIS: u64 = 2_000;
+/// A token whose renewal is so late is handed out no more.
+const MAX_MARGIN_MILLIS: u64 = 600_000;
+
 /// The ledger's rules.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
@@ -34,32 +41,60 @@ pub struct Rules {
     pub min_life_fraction: f64,
     pub capacity: usize,
     pub failure_millis: u64,
+    /// Whether tokens are renewed up to their maximum date while their job lives.
+    pub renewed: bool,
 }
 
 impl Rules {
     /// Whether a token may still be handed out at `now` (milliseconds).
     #[must_use]
     pub fn usable(&self, issued: &Issued, now: u64) -> bool {
-        now < self.refresh_at(issued)
+        now < self.refresh_at(issued) && !(self.renewed && now >= overdue_at(issued))
     }
 
     /// From when on a newer token is to be had, in milliseconds since 1970.
     #[must_use]
     pub fn refresh_at(&self, issued: &Issued) -> u64 {
-        let life = issued.expires_at.saturating_sub(issued.issued_at);
+        let end = self.good_until(issued);
+        let life = end.saturating_sub(issued.issued_at);
         // Milliseconds of a life fit an f64 exactly, and a fraction of them is no larger.
         let kept = (life as f64 * self.min_life_fraction) as u64;
-        issued.expires_at.saturating_sub(kept)
+        end.saturating_sub(kept)
     }
+
+    /// When the tokens stop working, as far as that is in our hands.
+    #[must_use]
+    pub fn good_until(&self, issued: &Issued) -> u64 {
+        if self.renewed {
+            issued.max_date
+        } else {
+            issued.expires_at
+        }
+    }
+}
+
+/// Tokens that are not yet renewed by then will perhaps never be.
+fn overdue_at(issued: &Issued) -> u64 {
+    let interval = issued.expires_at.saturating_sub(issued.renewed_at);
+    issued
+        .expires_at
+        .saturating_sub((interval / 10).min(MAX_MARGIN_MILLIS))
 }
 
 type Outcome = Result<Arc<Issued>, IssueFailure>;
 type Pending = Shared<BoxFuture<'static, Outcome>>;
 
 enum Slot {
-    Held(Arc<Issued>),
+    Held {
+        issued: Arc<Issued>,
+        /// From then on the shared ledger is asked whether that still holds.
+        fresh_until: u64,
+    },
     Pending(Pending),
-    Failed { failure: IssueFailure, until: u64 },
+    Failed {
+        failure: IssueFailure,
+        until: u64,
+    },
 }
 
 /// The tokens of one replica, shared with the others through its [`Sharing`].
@@ -107,6 +142,12 @@ impl Ledger {
         self.inner.rules.refresh_at(issued)
     }
 
+    /// When the tokens stop working while their job lives.
+    #[must_use]
+    pub fn good_until(&self, issued: &Issued) -> u64 {
+        self.inner.rules.good_until(issued)
+    }
+
     /// How many keys hold tokens, are being issued for, or have just failed.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -132,9 +173,16 @@ impl Inner {
     fn look(self: &Arc<Self>, key: &Key) -> Found {
         let now = self.clock.now_millis();
         let mut slots = self.lock();
+        let mut held = None;
         match slots.get(key) {
-            Some(Slot::Held(issued)) if self.rules.usable(issued, now) => {
-                return Found::Answer(Ok(Arc::clone(issued)));
+            Some(Slot::Held {
+                issued,
+                fresh_until,
+            }) if self.rules.usable(issued, now) => {
+                if now < *fresh_until {
+                    return Found::Answer(Ok(Arc::clone(issued)));
+                }
+                held = Some(Arc::clone(issued));
             }
             Some(Slot::Failed { failure, until }) if now < *until => {
                 return Found::Answer(Err(failure.clone()));
@@ -143,24 +191,25 @@ impl Inner {
             _ => {}
         }
         make_room(&mut slots, self.rules.capacity, now);
-        let pending = self.start(key.clone());
+        let pending = self.start(key.clone(), held);
         slots.insert(key.clone(), Slot::Pending(pending.clone()));
         Found::Wait(pending)
     }
 
     /// The issue runs on its own: who asked first may hang up without failing the others.
-    fn start(self: &Arc<Self>, key: Key) -> Pending {
+    fn start(self: &Arc<Self>, key: Key, held: Option<Arc<Issued>>) -> Pending {
         let inner = Arc::clone(self);
         let task = tokio::spawn(async move {
             let forget = ForgetPending {
                 inner: &inner,
                 key: &key,
             };
+            let asked_at = inner.clock.now_millis();
             let outcome = inner
                 .sharing
-                .obtain(&key, &*inner.issuer, &inner.rules, &inner.clock)
+                .obtain(&key, &*inner.issuer, &inner.rules, &inner.clock, held)
                 .await;
-            inner.settle(&key, &outcome);
+            inner.settle(&key, &outcome, asked_at);
             drop(forget);
             outcome
         });
@@ -169,9 +218,12 @@ impl Inner {
             .shared()
     }
 
-    fn settle(&self, key: &Key, outcome: &Outcome) {
+    fn settle(&self, key: &Key, outcome: &Outcome, asked_at: u64) {
         let slot = match outcome {
-            Ok(issued) => Slot::Held(Arc::clone(issued)),
+            Ok(issued) => Slot::Held {
+                issued: Arc::clone(issued),
+                fresh_until: self.sharing.fresh_until(asked_at),
+            },
             Err(failure) => Slot::Failed {
                 failure: failure.clone(),
                 until: self
@@ -223,7 +275,7 @@ fn make_room(slots: &mut HashMap<Key, Slot>, capacity: usize, now: u64) {
 
 fn ends(slot: &Slot) -> Option<u64> {
     match slot {
-        Slot::Held(issued) => Some(issued.expires_at),
+        Slot::Held { issued, .. } => Some(issued.expires_at),
         Slot::Failed { until, .. } => Some(*until),
         Slot::Pending(_) => None,
     }

@@ -15,6 +15,7 @@ pub mod hadoop;
 pub mod http;
 pub mod issue;
 pub mod ledger;
+pub mod lifecycle;
 pub mod metrics;
 pub mod serve;
 pub mod service;

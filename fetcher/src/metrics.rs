@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::lifecycle::metrics::Upkeep;
+
 /// `outcome`: `issued`, or a problem's slug (a fixed list).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Outcome {
@@ -36,6 +38,7 @@ pub struct Metrics {
     pub events_dropped: Counter,
     /// Seconds since 1970 at which the serving certificate was last replaced.
     pub certificate_loaded: Gauge<f64, AtomicU64>,
+    pub upkeep: Upkeep,
 }
 
 impl Metrics {
@@ -53,8 +56,11 @@ impl Metrics {
             guards_missing: Gauge::default(),
             events_dropped: Counter::default(),
             certificate_loaded: Gauge::default(),
+            upkeep: Upkeep::default(),
         };
-        metrics.register(registry.sub_registry_with_prefix("kube2hadoop_fetcher"));
+        let ours = registry.sub_registry_with_prefix("kube2hadoop_fetcher");
+        metrics.register(ours);
+        metrics.upkeep.register(ours);
         metrics
     }
 

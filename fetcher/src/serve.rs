@@ -11,6 +11,7 @@ use kube2hadoop_runtime::{admin, listen};
 use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::attest::Terms;
 use crate::attest::kubernetes::KubeAttestor;
@@ -24,6 +25,8 @@ use crate::issue::Issuer;
 use crate::issue::configured::{Configured, SetupError};
 use crate::ledger::secrets::Secrets;
 use crate::ledger::{Ledger, Rules, Sharing};
+use crate::lifecycle;
+use crate::lifecycle::deeds::Services;
 use crate::metrics::Metrics;
 use crate::serving_cert;
 use crate::stamp_keys::{self, StampKeys};
@@ -69,7 +72,9 @@ pub fn wanted_guards(config: &Config) -> Vec<Guard> {
 pub async fn run(config: Config) -> Result<(), ServeError> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
-    let issuer: Arc<dyn Issuer> = Arc::new(Configured::new(&config, metrics.clone())?);
+    let configured = Configured::new(&config, metrics.clone())?;
+    let services = configured.token_services();
+    let issuer: Arc<dyn Issuer> = Arc::new(configured);
     let client = Client::try_default().await.map_err(ServeError::Client)?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -82,6 +87,7 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let parts = Parts {
         config,
         client,
+        services,
         issuer,
         readiness,
         metrics,
@@ -103,9 +109,13 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     }
 }
 
+/// Two questions to the API server.
+const GIVING_BACK: Duration = Duration::from_secs(6);
+
 struct Parts {
     config: Config,
     client: Client,
+    services: Services,
     issuer: Arc<dyn Issuer>,
     readiness: Readiness,
     metrics: Metrics,
@@ -115,6 +125,7 @@ struct Parts {
 impl Parts {
     async fn serve(self, listener: TcpListener) {
         let service = self.service();
+        let upkeep = self.upkeep(&service);
         let source =
             serving_cert::Source::new(&self.config.tls, &self.client, &self.config.namespace);
         let gate = self.readiness.gate("tls");
@@ -138,10 +149,14 @@ impl Parts {
             tls,
             router(Arc::new(service)),
             limits,
-            self.shutdown,
+            self.shutdown.clone(),
         )
         .await;
         tracing::info!("drained");
+        // It ends by the same shutdown; what is left to it is giving the lease back.
+        if tokio::time::timeout(GIVING_BACK, upkeep).await.is_err() {
+            tracing::warn!("the lease runs out by itself");
+        }
     }
 
     fn service(&self) -> Service {
@@ -158,6 +173,30 @@ impl Parts {
             metrics: self.metrics.clone(),
             issuer: Arc::clone(&self.issuer),
         }
+    }
+
+    /// Renews and cancels in the background, where replicas share a ledger.
+    fn upkeep(&self, service: &Service) -> JoinHandle<()> {
+        let Some(namespace) = self.config.ledger.namespace.clone() else {
+            return tokio::spawn(async {});
+        };
+        if !self.config.renews() {
+            return tokio::spawn(async {});
+        }
+        let parts = lifecycle::configured::Parts {
+            client: self.client.clone(),
+            ledger_namespace: namespace,
+            services: self.services.clone(),
+            audit: service.audit.clone(),
+            events: service.events.clone(),
+            metrics: self.metrics.upkeep.clone(),
+        };
+        let (lifecycle, elector) = lifecycle::configured::lifecycle(&self.config, parts);
+        tokio::spawn(lifecycle::run::run(
+            lifecycle,
+            elector,
+            self.shutdown.clone(),
+        ))
     }
 
     fn attestor(&self) -> KubeAttestor {
@@ -191,6 +230,7 @@ impl Parts {
             min_life_fraction: limits.min_life_fraction,
             capacity: limits.capacity,
             failure_millis: limits.failure_seconds.saturating_mul(1000),
+            renewed: self.config.renews(),
         };
         Ledger::new(Arc::clone(&self.issuer), sharing, rules, Clock::system())
     }

@@ -91,6 +91,30 @@ fn what_cannot_work_is_named() {
         ("stampWindowSeconds: 3600", InvalidConfig::Window(3600)),
         ("ledger: {minLifeFraction: 1.0}", InvalidConfig::Fraction),
         (
+            "lifecycle: {leaseSeconds: 1}",
+            InvalidConfig::LeaseSeconds(1),
+        ),
+        (
+            "lifecycle: {renewFraction: 0.95}",
+            InvalidConfig::RenewFraction,
+        ),
+        (
+            "lifecycle: {renewSpread: 0.7}",
+            InvalidConfig::RenewFraction,
+        ),
+        (
+            "lifecycle: {lease: ''}",
+            InvalidConfig::Empty {
+                field: "lifecycle.lease",
+            },
+        ),
+        (
+            "lifecycle: {perSecond: 0}",
+            InvalidConfig::Zero {
+                field: "lifecycle.perSecond",
+            },
+        ),
+        (
             "ledger: {namespace: kube2hadoop}",
             InvalidConfig::LedgerNamespace,
         ),

@@ -97,6 +97,7 @@ pub(super) async fn complete(
     Ok(Issued {
         tokens,
         issued_at: dates.issued,
+        renewed_at: dates.issued,
         expires_at,
         max_date: dates.max,
         sequence_number: identifier.sequence_number,

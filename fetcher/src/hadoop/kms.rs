@@ -158,6 +158,7 @@ fn members(provider: &KeyProvider) -> Hosts {
 fn merge(mut all: Issued, one: Issued) -> Issued {
     all.tokens.extend(one.tokens);
     all.issued_at = all.issued_at.min(one.issued_at);
+    all.renewed_at = all.renewed_at.min(one.renewed_at);
     all.expires_at = all.expires_at.min(one.expires_at);
     all.max_date = all.max_date.min(one.max_date);
     all
@@ -173,6 +174,7 @@ fn nothing() -> Issued {
     Issued {
         tokens: Vec::new(),
         issued_at: millis(now),
+        renewed_at: millis(now),
         expires_at: until,
         max_date: until,
         sequence_number: 0,

@@ -7,7 +7,7 @@ use kube2hadoop_stamp::HadoopUser;
 use super::HadoopError;
 
 /// Tokens as one service issued them; times in milliseconds since 1970, as Hadoop counts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Issued {
     /// With the alias each is found by. One delegation token may stand there several times, under the
     /// spellings that different clients look for; empty where the service has nothing to protect
@@ -15,6 +15,8 @@ pub struct Issued {
     pub tokens: Vec<(String, Token)>,
     /// When it was issued.
     pub issued_at: u64,
+    /// When it was last renewed, or else issued.
+    pub renewed_at: u64,
     /// When it stops working unless somebody renews it.
     pub expires_at: u64,
     /// When it stops working for good.

@@ -110,6 +110,7 @@ impl Issuer for Hadoop {
             Ok(Issued {
                 tokens: vec![(format!("ha-hdfs:{service}"), token)],
                 issued_at: NOW,
+                renewed_at: NOW,
                 expires_at: NOW + 86_400_000,
                 max_date: NOW + 604_800_000,
                 sequence_number: 7,
@@ -162,6 +163,7 @@ fn bench(running: usize, waiting: usize) -> Bench {
     });
     let (events, notices) = Recorder::new(metrics.clone());
     let rules = Rules {
+        renewed: false,
         min_life_fraction: 0.5,
         capacity: 10,
         failure_millis: 1,

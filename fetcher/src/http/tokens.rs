@@ -173,7 +173,7 @@ fn respond(service: &Service, grant: &Grant, held: &[Arc<Issued>]) -> Result<Res
     // A cluster without a KMS issues nothing there, and nothing of it expires.
     let lives = || held.iter().filter(|issued| !issued.tokens.is_empty());
     let expires = lives()
-        .map(|issued| issued.expires_at)
+        .map(|issued| service.ledger.good_until(issued))
         .min()
         .unwrap_or_default();
     let refresh = lives()

@@ -1,6 +1,7 @@
 //! The [`Issuer`] of the operator's Hadoop configuration.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -12,7 +13,7 @@ use thiserror::Error;
 use super::{IssueFailure, Issued, Issuer};
 use crate::chain;
 use crate::config::{Config, Kms};
-use crate::hadoop::{self, HadoopServices, Settings};
+use crate::hadoop::{self, HadoopServices, Settings, TokenService};
 use crate::metrics::{Metrics, Outcome, ServiceLabel};
 use crate::service::{InvalidServiceName, ServiceName};
 
@@ -69,6 +70,13 @@ impl Configured {
             client_conf,
             metrics,
         })
+    }
+
+    /// The services themselves, for what happens to tokens after they were issued.
+    #[must_use]
+    pub fn token_services(&self) -> BTreeMap<ServiceName, Arc<dyn TokenService>> {
+        let services = self.services.all().iter().map(Arc::clone);
+        self.names.iter().cloned().zip(services).collect()
     }
 
     async fn call(&self, user: &HadoopUser, name: &ServiceName) -> Result<Issued, IssueFailure> {

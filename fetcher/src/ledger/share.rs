@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::place::Place;
 use super::record::{Record, Versioned};
 use super::store::{Store, StoreError, Written};
-use super::{Key, Rules};
+use super::{Key, RECHECK_MILLIS, Rules};
 use crate::chain;
 use crate::clock::Clock;
 use crate::issue::{IssueFailure, Issued, Issuer};
@@ -13,9 +14,11 @@ use crate::issue::{IssueFailure, Issued, Issuer};
 /// How often a replica looks whether the other one is done.
 const LOOK: Duration = Duration::from_millis(100);
 /// A claim older than this is of a replica that died between claim and token.
-const STALE_MILLIS: u64 = 30_000;
+pub const STALE_MILLIS: u64 = 30_000;
 /// Looks at another's claim before giving up; longer than a claim lasts.
 const MAX_LOOKS: u32 = 400;
+/// Times that a token which found no place in the ledger is brought there again; pauses double from 1 s.
+const MAX_REMINDERS: u32 = 9;
 
 /// Whether and through what replicas share.
 pub struct Sharing(Option<Arc<dyn Store>>);
@@ -42,31 +45,44 @@ impl Sharing {
         Self(Some(store))
     }
 
-    /// Gets the key's tokens from another replica, or from Hadoop.
+    /// Until when an answer that was asked for then is handed out without asking again.
+    pub(super) fn fresh_until(&self, asked_at: u64) -> u64 {
+        match self.0 {
+            Some(_) => asked_at.saturating_add(RECHECK_MILLIS),
+            None => u64::MAX,
+        }
+    }
+
+    /// Gets the key's tokens from another replica, or from Hadoop; `held` are those we gave out before.
     pub(super) async fn obtain(
         &self,
         key: &Key,
         issuer: &dyn Issuer,
         rules: &Rules,
         clock: &Clock,
+        held: Option<Arc<Issued>>,
     ) -> Result<Arc<Issued>, IssueFailure> {
         let Some(store) = &self.0 else {
             return issue(key, issuer).await;
         };
+        let place = Place::current(key);
         for _ in 0..MAX_LOOKS {
-            match turn(&**store, key, rules, clock).await {
+            match turn(&**store, &place, rules, clock).await {
                 Ok(Turn::Use(issued)) => return Ok(issued),
                 Ok(Turn::Issue { version }) => {
-                    return issue_under(&**store, key, issuer, version).await;
+                    return issue_under(store, &place, issuer, version, clock).await;
                 }
                 Ok(Turn::Wait) => tokio::time::sleep(LOOK).await,
                 Err(error) => {
-                    // A second token is a smaller harm than none at all.
+                    // What was good two seconds ago, or a second token, is better than none at all.
                     tracing::warn!(
                         error = chain::text(&error),
-                        "issuing without the shared ledger"
+                        "working without the shared ledger"
                     );
-                    return issue(key, issuer).await;
+                    return match held {
+                        Some(issued) => Ok(issued),
+                        None => issue_apart(store, key, issuer, clock).await,
+                    };
                 }
             }
         }
@@ -76,58 +92,118 @@ impl Sharing {
 
 async fn turn(
     store: &dyn Store,
-    key: &Key,
+    place: &Place,
     rules: &Rules,
     clock: &Clock,
 ) -> Result<Turn, StoreError> {
     let now = clock.now_millis();
-    let found = store.get(key).await?;
+    let found = store.get(place).await?;
     let version = match found {
         None => None,
-        Some(Versioned {
-            record: Record::Held(issued),
-            ..
-        }) if rules.usable(&issued, now) => {
-            return Ok(Turn::Use(issued));
-        }
-        Some(Versioned {
-            record: Record::Claimed { since },
-            ..
-        }) if now < since.saturating_add(STALE_MILLIS) => {
-            return Ok(Turn::Wait);
-        }
-        Some(worn) => Some(worn.version),
+        Some(Versioned { record, version }) => match record {
+            Record::Held(issued) if rules.usable(&issued, now) => return Ok(Turn::Use(issued)),
+            Record::Claimed { since } if now < since.saturating_add(STALE_MILLIS) => {
+                return Ok(Turn::Wait);
+            }
+            worn => {
+                put_aside(store, &place.key, &worn, now).await?;
+                Some(version)
+            }
+        },
     };
-    let written = store
-        .put(key, Record::Claimed { since: now }, version)
-        .await?;
+    let claim = Record::Claimed { since: now };
+    let written = store.put(place, claim, version).await?;
     Ok(match written {
         Written::Yes(version) => Turn::Issue { version },
         Written::No => Turn::Wait,
     })
 }
 
-async fn issue_under(
+/// Pods may hold these still: they stand aside, to be renewed and cancelled with the job.
+async fn put_aside(
     store: &dyn Store,
     key: &Key,
+    worn: &Record,
+    now: u64,
+) -> Result<(), StoreError> {
+    let Some(issued) = worn.issued() else {
+        return Ok(());
+    };
+    if issued.tokens.is_empty() || issued.max_date <= now {
+        return Ok(());
+    }
+    let since = match worn {
+        Record::Worn { since, .. } => *since,
+        _ => now,
+    };
+    let aside = Record::Worn {
+        issued: Arc::clone(issued),
+        since,
+    };
+    // Whoever put the same tokens there before was as right.
+    store
+        .put(&Place::aside(key, issued), aside, None)
+        .await
+        .map(drop)
+}
+
+async fn issue_under(
+    store: &Arc<dyn Store>,
+    place: &Place,
     issuer: &dyn Issuer,
     version: String,
+    clock: &Clock,
 ) -> Result<Arc<Issued>, IssueFailure> {
-    let outcome = issue(key, issuer).await;
-    let noted = match &outcome {
-        Ok(issued) => store
-            .put(key, Record::Held(Arc::clone(issued)), Some(version))
-            .await
-            .map(drop),
-        Err(_) => store.delete(key, version).await,
-    };
-    if let Err(error) = noted {
-        tracing::warn!(
-            error = chain::text(&error),
-            "the shared ledger was not told of an issue"
-        );
+    match issue(&place.key, issuer).await {
+        Ok(issued) => {
+            let held = Record::Held(Arc::clone(&issued));
+            let noted = store.put(place, held, Some(version)).await;
+            if !matches!(noted, Ok(Written::Yes(_))) {
+                remember(store, &place.key, &issued, clock);
+            }
+            Ok(issued)
+        }
+        Err(failure) => {
+            if let Err(error) = store.delete(place, version).await {
+                let error = chain::text(&error);
+                tracing::warn!(
+                    error,
+                    "a claim on the shared ledger stays until it is stale"
+                );
+            }
+            Err(failure)
+        }
     }
-    outcome
+}
+
+async fn issue_apart(
+    store: &Arc<dyn Store>,
+    key: &Key,
+    issuer: &dyn Issuer,
+    clock: &Clock,
+) -> Result<Arc<Issued>, IssueFailure> {
+    let issued = issue(key, issuer).await?;
+    remember(store, key, &issued, clock);
+    Ok(issued)
+}
+
+/// Tokens without a place in the ledger would never be cancelled: they are brought there in the background.
+fn remember(store: &Arc<dyn Store>, key: &Key, issued: &Arc<Issued>, clock: &Clock) {
+    let (store, key, clock) = (Arc::clone(store), key.clone(), clock.clone());
+    let record = Record::Worn {
+        issued: Arc::clone(issued),
+        since: clock.now_millis(),
+    };
+    tokio::spawn(async move {
+        for attempt in 0..MAX_REMINDERS {
+            match put_aside(&*store, &key, &record, clock.now_millis()).await {
+                Ok(()) => return,
+                Err(_) => tokio::time::sleep(Duration::from_secs(1 << attempt)).await,
+            }
+        }
+        tracing::error!(user = %key.user, job = %key.job, service = %key.service,
+            "a token has no place in the shared ledger: nobody will renew or cancel it");
+    });
 }
 
 async fn issue(key: &Key, issuer: &dyn Issuer) -> Result<Arc<Issued>, IssueFailure> {

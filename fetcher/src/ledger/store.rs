@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use thiserror::Error;
 
-use super::Key;
+use super::place::Place;
 use super::record::{Record, Versioned};
 
 /// Why the place could not be asked; the ledger then works alone.
@@ -30,21 +30,24 @@ pub enum Written {
     No,
 }
 
-/// Optimistic concurrency over one record a key.
+/// Optimistic concurrency over one record a place.
 pub trait Store: Send + Sync + 'static {
-    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>>;
+    fn get<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>>;
 
     /// Writes a record; with `version` only over that one, without only where there is none.
     fn put<'a>(
         &'a self,
-        key: &'a Key,
+        place: &'a Place,
         record: Record,
         version: Option<String>,
     ) -> BoxFuture<'a, Result<Written, StoreError>>;
 
     /// Takes the record of that version away, if it is still there.
-    fn delete<'a>(&'a self, key: &'a Key, version: String)
-    -> BoxFuture<'a, Result<(), StoreError>>;
+    fn delete<'a>(
+        &'a self,
+        place: &'a Place,
+        version: String,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 
 /// A store within the process: for tests, and for what runs without a cluster.
@@ -56,34 +59,37 @@ pub struct InMemory {
 #[derive(Default)]
 struct Records {
     writes: u64,
-    by_key: HashMap<Key, (u64, Record)>,
+    by_place: HashMap<Place, (u64, Record)>,
 }
 
 impl Store for InMemory {
-    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
+    fn get<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
         let state = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = state.by_key.get(key).map(|(version, record)| Versioned {
-            record: record.clone(),
-            version: version.to_string(),
-        });
+        let found = state
+            .by_place
+            .get(place)
+            .map(|(version, record)| Versioned {
+                record: record.clone(),
+                version: version.to_string(),
+            });
         async { Ok(found) }.boxed()
     }
 
     fn put<'a>(
         &'a self,
-        key: &'a Key,
+        place: &'a Place,
         record: Record,
         version: Option<String>,
     ) -> BoxFuture<'a, Result<Written, StoreError>> {
         let mut state = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let current = state
-            .by_key
-            .get(key)
+            .by_place
+            .get(place)
             .map(|(version, _)| version.to_string());
         let written = if current == version {
             state.writes += 1;
             let next = state.writes;
-            state.by_key.insert(key.clone(), (next, record));
+            state.by_place.insert(place.clone(), (next, record));
             Written::Yes(next.to_string())
         } else {
             Written::No
@@ -93,16 +99,16 @@ impl Store for InMemory {
 
     fn delete<'a>(
         &'a self,
-        key: &'a Key,
+        place: &'a Place,
         version: String,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let mut state = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         if state
-            .by_key
-            .get(key)
+            .by_place
+            .get(place)
             .is_some_and(|(current, _)| current.to_string() == version)
         {
-            state.by_key.remove(key);
+            state.by_place.remove(place);
         }
         async { Ok(()) }.boxed()
     }

@@ -15,6 +15,7 @@ const RULES: Rules = Rules {
     min_life_fraction: 0.5,
     capacity: 32,
     failure_millis: 2_000,
+    renewed: false,
 };
 
 /// Counts issues, and holds each back until it is let go.
@@ -104,6 +105,7 @@ pub(super) fn issued(now: u64, sequence_number: i32) -> Issued {
     Issued {
         tokens: vec![("ha-hdfs:ns1".into(), token)],
         issued_at: now,
+        renewed_at: now,
         expires_at: now + 24 * HOUR,
         max_date: now + 168 * HOUR,
         sequence_number,
@@ -257,7 +259,11 @@ async fn a_claim_of_a_dead_replica_is_taken_over() {
     let job = key("team/Job.batch/a", "alice");
     let since = hadoop.now.load(Ordering::SeqCst);
     store
-        .put(&job, record::Record::Claimed { since }, None)
+        .put(
+            &place::Place::current(&job),
+            record::Record::Claimed { since },
+            None,
+        )
         .await
         .unwrap();
     hadoop.pass(30_000);
@@ -273,5 +279,11 @@ async fn a_failed_issue_gives_the_claim_back() {
     let job = key("team/Job.batch/a", "alice");
     let ledger = hadoop.ledger(Sharing::through(Arc::clone(&store) as Arc<dyn Store>));
     assert!(ledger.tokens(&job).await.is_err());
-    assert!(store.get(&job).await.unwrap().is_none());
+    assert!(
+        store
+            .get(&place::Place::current(&job))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }

@@ -62,6 +62,15 @@ pub(crate) fn verify<T: DeserializeOwned>(
     serde_json::from_slice(&decode(claims)?).map_err(|error| StampError::Claims(error.to_string()))
 }
 
+/// The claims of any compact JWS, whoever signed it.
+pub(crate) fn unverified<T: DeserializeOwned>(text: &str) -> Result<T, StampError> {
+    if text.len() > MAX_LENGTH {
+        return Err(StampError::Malformed);
+    }
+    let claims = text.split('.').nth(1).ok_or(StampError::Malformed)?;
+    serde_json::from_slice(&decode(claims)?).map_err(|error| StampError::Claims(error.to_string()))
+}
+
 fn decode(part: &str) -> Result<Vec<u8>, StampError> {
     BASE64URL.decode(part).map_err(|_| StampError::Malformed)
 }

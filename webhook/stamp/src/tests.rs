@@ -195,6 +195,18 @@ fn a_job_is_the_origin_the_inherited_job_or_the_pod() {
 }
 
 #[test]
+fn claims_are_read_without_a_key_where_nobody_has_to_believe_them() {
+    let stamp = SigningKey::generate()
+        .unwrap()
+        .sign_pod(&generated())
+        .unwrap();
+    assert_eq!(PodClaims::unverified(&stamp), Some(generated()));
+    for garbage in ["", "a.b.c", "..", &"x".repeat(100_000)] {
+        assert_eq!(PodClaims::unverified(garbage), None);
+    }
+}
+
+#[test]
 fn user_names_are_checked() {
     for good in ["alice", "a", "svc-etl.prod_1", "_x", &"a".repeat(64)] {
         assert!(good.parse::<HadoopUser>().is_ok(), "{good}");

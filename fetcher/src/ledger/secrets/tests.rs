@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 use tower_test::mock::{self, Handle};
 
 use super::super::tests::{issued, key};
+use super::form::{CREDENTIALS, USER, read, secret};
 use super::*;
+use crate::ledger::record::State;
+use k8s_openapi::ByteString;
+use std::sync::Arc;
 
 const NOW: u64 = 1_700_000_000_000;
 const PATH: &str = "/api/v1/namespaces/ledger/secrets";
@@ -51,10 +55,10 @@ async fn answer(
 
 #[test]
 fn a_record_survives_its_secret() {
-    let job = key("team/Job.batch/a", "alice");
+    let job = Place::current(&key("team/Job.batch/a", "alice"));
     let record = Record::Held(Arc::new(issued(NOW, 7)));
     let Versioned {
-        record: Record::Held(read),
+        record: Record::Held(held),
         version,
     } = read(secret(&job, &record, Some("9".into())))
     else {
@@ -62,13 +66,13 @@ fn a_record_survives_its_secret() {
     };
     assert_eq!(version, "9");
     let written = issued(NOW, 7);
-    assert_eq!(read.tokens, written.tokens);
+    assert_eq!(held.tokens, written.tokens);
     assert_eq!(
         (
-            read.issued_at,
-            read.expires_at,
-            read.max_date,
-            read.sequence_number
+            held.issued_at,
+            held.expires_at,
+            held.max_date,
+            held.sequence_number
         ),
         (
             written.issued_at,
@@ -77,13 +81,36 @@ fn a_record_survives_its_secret() {
             written.sequence_number
         )
     );
-    let claimed = super::read(secret(&job, &Record::Claimed { since: NOW }, None));
+    let claimed = read(secret(&job, &Record::Claimed { since: NOW }, None));
     assert!(matches!(claimed.record, Record::Claimed { since: NOW }));
 }
 
 #[test]
+fn metadata_alone_tells_the_state() {
+    let job = Place::current(&key("team/Job.batch/a", "alice"));
+    let worn = Record::Worn {
+        issued: Arc::new(issued(NOW, 7)),
+        since: NOW + 1,
+    };
+    for record in [
+        worn,
+        Record::Held(Arc::new(issued(NOW, 7))),
+        Record::Claimed { since: 5 },
+    ] {
+        let made = secret(&job, &record, Some("9".into()));
+        let found = entry(&made.metadata).unwrap();
+        assert_eq!((&found.place, found.version.as_str()), (&job, "9"));
+        assert_eq!(found.state, State::of(&record));
+        assert_eq!(State::of(&read(made).record), State::of(&record));
+    }
+    let mut renamed = secret(&job, &Record::Claimed { since: 5 }, Some("9".into()));
+    renamed.metadata.name = Some("token-of-somebody-else".into());
+    assert_eq!(entry(&renamed.metadata), None);
+}
+
+#[test]
 fn what_cannot_be_read_is_a_claim_of_long_ago() {
-    let job = key("team/Job.batch/a", "alice");
+    let job = Place::current(&key("team/Job.batch/a", "alice"));
     let mut broken = secret(&job, &Record::Held(Arc::new(issued(NOW, 7))), None);
     broken
         .data
@@ -98,7 +125,7 @@ fn what_cannot_be_read_is_a_claim_of_long_ago() {
 
 #[test]
 fn names_and_labels_are_hashes_and_annotations_are_for_people() {
-    let job = key("team/Job.batch/a", "alice");
+    let job = Place::current(&key("team/Job.batch/a", "alice"));
     let made = secret(&job, &Record::Claimed { since: NOW }, None);
     let labels = made.metadata.labels.unwrap();
     assert!(
@@ -107,14 +134,15 @@ fn names_and_labels_are_hashes_and_annotations_are_for_people() {
             .all(|value| value.len() <= 63 && !value.contains("alice"))
     );
     assert_eq!(made.metadata.annotations.unwrap()[USER], "alice");
-    assert_ne!(name(&job), name(&key("team/Job.batch/a", "bob")));
-    assert_ne!(name(&job), name(&key("team/Job.batch/b", "alice")));
+    for (other, user) in [("team/Job.batch/a", "bob"), ("team/Job.batch/b", "alice")] {
+        assert_ne!(job.name(), Place::current(&key(other, user)).name());
+    }
 }
 
 #[tokio::test]
 async fn a_claim_is_a_create() {
     let (store, mut server) = store();
-    let job = key("team/Job.batch/a", "alice");
+    let job = Place::current(&key("team/Job.batch/a", "alice"));
     let claim = store.put(&job, Record::Claimed { since: NOW }, None);
     let (written, (method, path, sent)) = tokio::join!(claim, answer(&mut server, 201, None));
     assert_eq!(written.unwrap(), Written::Yes("42".into()));
@@ -125,7 +153,7 @@ async fn a_claim_is_a_create() {
 #[tokio::test]
 async fn who_comes_second_is_told_so() {
     let (store, mut server) = store();
-    let job = key("team/Job.batch/a", "alice");
+    let job = Place::current(&key("team/Job.batch/a", "alice"));
     let claim = store.put(&job, Record::Claimed { since: NOW }, None);
     let busy = answer(&mut server, 409, Some(failure(409, "AlreadyExists")));
     assert_eq!(tokio::join!(claim, busy).0.unwrap(), Written::No);
@@ -140,7 +168,7 @@ async fn who_comes_second_is_told_so() {
 #[tokio::test]
 async fn only_the_version_that_was_claimed_is_deleted() {
     let (store, mut server) = store();
-    let job = key("team/Job.batch/a", "alice");
+    let job = Place::current(&key("team/Job.batch/a", "alice"));
     let gone = answer(&mut server, 409, Some(failure(409, "Conflict")));
     let (deleted, (method, _, sent)) = tokio::join!(store.delete(&job, "9".into()), gone);
     deleted.unwrap();
@@ -151,7 +179,7 @@ async fn only_the_version_that_was_claimed_is_deleted() {
 #[tokio::test]
 async fn a_missing_namespace_is_an_error() {
     let (store, mut server) = store();
-    let job = key("team/Job.batch/a", "alice");
+    let job = Place::current(&key("team/Job.batch/a", "alice"));
     let claim = store.put(&job, Record::Claimed { since: NOW }, None);
     let gone = answer(&mut server, 404, Some(failure(404, "NotFound")));
     assert!(tokio::join!(claim, gone).0.is_err());

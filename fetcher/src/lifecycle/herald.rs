@@ -1,0 +1,116 @@
+//! Tells what happened to tokens: metrics for operators, audit lines for auditors, Events for the pods' owners.
+
+use super::jobs::LivePod;
+use super::keeper::News;
+use super::metrics::Upkeep;
+use crate::audit::Audit;
+use crate::clock::timestamp;
+use crate::events::{Notice, Recorder};
+use crate::ledger::record::{Entry, State};
+use crate::metrics::Outcome;
+
+/// A job may have thousands of pods; their owner reads the first few.
+const MAX_EVENTS: usize = 20;
+
+/// Where news goes.
+pub struct Herald {
+    pub metrics: Upkeep,
+    pub audit: Audit,
+    pub events: Recorder,
+}
+
+impl Herald {
+    /// Tells everybody; `pods` are the live pods of the record's job.
+    pub fn tell<'a>(&self, news: News, entry: &Entry, pods: impl Iterator<Item = &'a LivePod>) {
+        self.count(news);
+        let (event, reason) = audited(news);
+        let sequence = match entry.state {
+            State::Live(live) => Some(live.sequence_number),
+            State::Claimed { .. } => None,
+        };
+        if let Some(event) = event {
+            self.audit.upkeep(event, &entry.place.key, sequence, reason);
+        }
+        let Some((event, message)) = said(news, entry) else {
+            return;
+        };
+        for live in pods.filter(|pod| !pod.refreshes).take(MAX_EVENTS) {
+            self.events.record(Notice {
+                pod: live.pod.clone(),
+                warning: true,
+                reason: event.into(),
+                message: message.clone(),
+            });
+        }
+    }
+
+    fn count(&self, news: News) {
+        let metrics = &self.metrics;
+        let (family, outcome) = match news {
+            News::Renewed => (&metrics.renewals, "renewed"),
+            News::RenewFailed(reason) => (&metrics.renewals, reason),
+            News::WillBeLost(reason) => {
+                metrics
+                    .renewals
+                    .get_or_create(&Outcome { outcome: reason })
+                    .inc();
+                (&metrics.endings, "renewals-fail")
+            }
+            News::Cancelled(_) => (&metrics.cancellations, "cancelled"),
+            News::CancelFailed(reason) => (&metrics.cancellations, reason),
+            News::CancelGivenUp => (&metrics.cancellations, "given-up"),
+            News::Lost => (&metrics.endings, "token-unknown"),
+            News::EndsSoon => (&metrics.endings, "max-date"),
+            News::ClaimDropped => {
+                metrics.claims_dropped.inc();
+                return;
+            }
+        };
+        family.get_or_create(&Outcome { outcome }).inc();
+    }
+}
+
+/// The audit line's event and reason; what will be tried again is no event.
+fn audited(news: News) -> (Option<&'static str>, Option<&'static str>) {
+    match news {
+        News::Renewed => (Some("renewed"), None),
+        News::Cancelled(why) => (Some("cancelled"), Some(why)),
+        News::CancelGivenUp => (Some("cancel-given-up"), None),
+        News::Lost => (Some("lost"), Some("token-unknown")),
+        News::EndsSoon => (Some("ends-soon"), Some("max-date")),
+        News::WillBeLost(reason) => (Some("will-be-lost"), Some(reason)),
+        News::RenewFailed(_) | News::CancelFailed(_) | News::ClaimDropped => (None, None),
+    }
+}
+
+/// What a pod's owner should know, and can do.
+fn said(news: News, entry: &Entry) -> Option<(&'static str, String)> {
+    let key = &entry.place.key;
+    let State::Live(live) = entry.state else {
+        return None;
+    };
+    let whose = format!("the Hadoop token of user {} for {}", key.user, key.service);
+    match news {
+        News::Lost => Some((
+            "TokenLost",
+            format!(
+                "{whose} was cancelled or forgotten by Hadoop: recreate the pod to get a new one"
+            ),
+        )),
+        News::EndsSoon => Some((
+            "TokenEndsSoon",
+            format!(
+                "{whose} reaches its maximum lifetime at {} and cannot be renewed beyond: recreate the pod before, or annotate it kube2hadoop.io/refresh: enabled",
+                timestamp(live.max_date)
+            ),
+        )),
+        News::WillBeLost(reason) => Some((
+            "TokenWillBeLost",
+            format!(
+                "{whose} could not be renewed ({reason}) and stops working at {} unless that is repaired",
+                timestamp(live.expires_at)
+            ),
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,402 @@
+//! What the leader knows: every record of the ledger, the live pods, and what is due; no clock, no network.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use kube2hadoop_stamp::{DenyList, JobId};
+
+use super::jobs::{Jobs, LivePod};
+use super::plan::{self, Deed, Failed, Situation};
+use super::schedule::{Name, Schedule};
+use super::timing::{Terms, in_danger};
+use crate::ledger::record::{Entry, State};
+use crate::service::ServiceName;
+
+mod totals;
+
+pub use totals::Totals;
+
+/// One deed to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    pub entry: Entry,
+    pub deed: Deed,
+}
+
+impl Task {
+    fn has_tokens(&self) -> bool {
+        matches!(self.entry.state, State::Live(live) if live.tokens > 0)
+    }
+}
+
+/// What came of a deed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The record is now this one.
+    Stands(Entry),
+    /// The record is gone.
+    Gone,
+    /// Hadoop no longer knew the tokens; the record is gone.
+    Lost,
+    /// The record was not as we knew it; the watch will tell.
+    Changed,
+    /// It has to be tried again; `reason` is a stable name.
+    Failed { reason: &'static str, lasting: bool },
+}
+
+/// What others should hear of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    Renewed,
+    Cancelled(&'static str),
+    /// A token that lives was dropped: cancelling it failed until it ended by itself.
+    CancelGivenUp,
+    ClaimDropped,
+    Lost,
+    EndsSoon,
+    /// Renewals fail, and not much time is left.
+    WillBeLost(&'static str),
+    RenewFailed(&'static str),
+    CancelFailed(&'static str),
+}
+
+struct Kept {
+    entry: Entry,
+    failed: Option<Failed>,
+    told: bool,
+    warned: bool,
+    busy: bool,
+}
+
+/// The state of one term of leadership.
+pub struct Keeper {
+    terms: Terms,
+    deny: DenyList,
+    /// Deeds of one service at a time.
+    concurrency: usize,
+    kept: HashMap<Name, Kept>,
+    by_job: HashMap<JobId, BTreeSet<Name>>,
+    schedules: BTreeMap<ServiceName, Due>,
+    jobs: Jobs,
+    listing: Option<HashSet<Name>>,
+}
+
+/// A service that is down must not keep the others waiting.
+#[derive(Default)]
+struct Due {
+    schedule: Schedule,
+    busy: usize,
+}
+
+impl Keeper {
+    #[must_use]
+    pub fn new(terms: Terms, deny: DenyList, concurrency: usize) -> Self {
+        Self {
+            terms,
+            deny,
+            concurrency,
+            kept: HashMap::new(),
+            by_job: HashMap::new(),
+            schedules: BTreeMap::new(),
+            jobs: Jobs::default(),
+            listing: None,
+        }
+    }
+
+    /// A list of the ledger begins.
+    pub fn entries_restart(&mut self) {
+        self.listing = Some(HashSet::new());
+    }
+
+    /// A record is there, or has changed.
+    pub fn entry_seen(&mut self, entry: Entry) {
+        let name: Name = entry.place.name().into();
+        if let Some(listing) = &mut self.listing {
+            listing.insert(Arc::clone(&name));
+        }
+        match self.kept.get_mut(&name) {
+            // Our own write may be newer than what the watch has come to.
+            Some(kept) if older(&entry.version, &kept.entry.version) => return,
+            Some(kept) => kept.replace(entry),
+            None => {
+                let job = entry.place.key.job.clone();
+                self.by_job
+                    .entry(job)
+                    .or_default()
+                    .insert(Arc::clone(&name));
+                self.kept.insert(Arc::clone(&name), Kept::new(entry));
+            }
+        }
+        self.plan(&name);
+    }
+
+    /// A record is gone.
+    pub fn entry_gone(&mut self, name: &str) {
+        let name: Name = name.into();
+        let Some(kept) = self.kept.remove(&name) else {
+            return;
+        };
+        let key = &kept.entry.place.key;
+        if let Some(due) = self.schedules.get_mut(&key.service) {
+            due.schedule.remove(&name);
+        }
+        if let Some(names) = self.by_job.get_mut(&key.job) {
+            names.remove(&name);
+            if names.is_empty() {
+                self.by_job.remove(&key.job);
+            }
+        }
+    }
+
+    /// The list of the ledger is complete.
+    pub fn entries_complete(&mut self) {
+        let listed = self.listing.take().unwrap_or_default();
+        let missing: Vec<Name> = self
+            .kept
+            .keys()
+            .filter(|name| !listed.contains(*name))
+            .cloned()
+            .collect();
+        for name in missing {
+            self.entry_gone(&name);
+        }
+    }
+
+    pub fn pods_restart(&mut self) {
+        self.jobs.restart();
+    }
+
+    pub fn pod_seen(&mut self, pod: LivePod) {
+        if let Some(job) = self.jobs.seen(pod) {
+            self.plan_job(&job);
+        }
+    }
+
+    pub fn pod_gone(&mut self, uid: &str, now: u64) {
+        if let Some(job) = self.jobs.gone(uid, now) {
+            self.plan_job(&job);
+        }
+    }
+
+    pub fn pods_complete(&mut self, now: u64) {
+        let (ended, first) = self.jobs.complete(now);
+        let changed = if first {
+            self.by_job.keys().cloned().collect()
+        } else {
+            ended
+        };
+        for job in &changed {
+            self.plan_job(job);
+        }
+    }
+
+    /// The watch of the pods failed.
+    pub fn pods_trouble(&mut self, now: u64) {
+        self.jobs.trouble(now);
+    }
+
+    /// The live pods of a record's job.
+    pub fn pods(&self, entry: &Entry) -> impl Iterator<Item = &LivePod> {
+        self.jobs.pods(&entry.place.key.job)
+    }
+
+    /// When the next deed is due that may begin.
+    #[must_use]
+    pub fn next_due(&self) -> Option<u64> {
+        let free = self
+            .schedules
+            .values()
+            .filter(|due| due.busy < self.concurrency);
+        free.filter_map(|due| due.schedule.next()).min()
+    }
+
+    /// Takes a deed that is due; it is under way until [`Keeper::settle`].
+    pub fn take(&mut self, now: u64) -> Option<Task> {
+        let services: Vec<ServiceName> = self
+            .schedules
+            .iter()
+            .filter(|(_, due)| due.busy < self.concurrency)
+            .map(|(service, _)| service.clone())
+            .collect();
+        services
+            .iter()
+            .find_map(|service| self.take_of(service, now))
+    }
+
+    fn take_of(&mut self, service: &ServiceName, now: u64) -> Option<Task> {
+        loop {
+            let name = self.schedules.get_mut(service)?.schedule.pop_due(now)?;
+            // What was planned may have been put off since, by a disturbed watch for example.
+            let Some((at, deed)) = self.decide(&name) else {
+                continue;
+            };
+            let due = self.schedules.get_mut(service)?;
+            if at > now {
+                due.schedule.set(&name, at);
+                continue;
+            }
+            due.busy += 1;
+            let kept = self.kept.get_mut(&name)?;
+            kept.busy = true;
+            let entry = kept.entry.clone();
+            return Some(Task { entry, deed });
+        }
+    }
+
+    /// Notes what came of a deed, and answers what others should hear of.
+    pub fn settle(&mut self, task: &Task, outcome: Outcome, now: u64) -> Option<News> {
+        let service = &task.entry.place.key.service;
+        if let Some(due) = self.schedules.get_mut(service) {
+            due.busy = due.busy.saturating_sub(1);
+        }
+        let name: Name = task.entry.place.name().into();
+        let Some(kept) = self.kept.get_mut(&name) else {
+            return news(task, &outcome);
+        };
+        kept.busy = false;
+        let news = kept.settle(task, &outcome, now);
+        let same = kept.entry.version == task.entry.version;
+        if same && matches!(outcome, Outcome::Gone | Outcome::Lost) {
+            self.entry_gone(&name);
+        } else {
+            self.plan(&name);
+        }
+        news
+    }
+
+    fn plan_job(&mut self, job: &JobId) {
+        let names: Vec<Name> = self
+            .by_job
+            .get(job)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        for name in names {
+            self.plan(&name);
+        }
+    }
+
+    fn plan(&mut self, name: &Name) {
+        let Some((at, _)) = self.decide(name) else {
+            return;
+        };
+        if let Some(kept) = self.kept.get(name).filter(|kept| !kept.busy) {
+            let service = kept.entry.place.key.service.clone();
+            self.schedules
+                .entry(service)
+                .or_default()
+                .schedule
+                .set(name, at);
+        }
+    }
+
+    fn decide(&self, name: &Name) -> Option<(u64, Deed)> {
+        let kept = self.kept.get(name)?;
+        let key = &kept.entry.place.key;
+        let situation = Situation {
+            life: self.jobs.life(&key.job),
+            denied: self.deny.contains(&key.user),
+            told: kept.told,
+            failed: kept.failed,
+        };
+        Some(plan::next(&kept.entry, &situation, &self.terms))
+    }
+}
+
+impl Kept {
+    fn new(entry: Entry) -> Self {
+        Self {
+            entry,
+            failed: None,
+            told: false,
+            warned: false,
+            busy: false,
+        }
+    }
+
+    /// A record of other tokens starts afresh.
+    fn replace(&mut self, entry: Entry) {
+        let number = |entry: &Entry| match entry.state {
+            State::Live(live) => Some((live.issued_at, live.sequence_number)),
+            State::Claimed { .. } => None,
+        };
+        if number(&self.entry) == number(&entry) {
+            self.entry = entry;
+        } else {
+            let busy = self.busy;
+            *self = Self::new(entry);
+            self.busy = busy;
+        }
+    }
+
+    fn settle(&mut self, task: &Task, outcome: &Outcome, now: u64) -> Option<News> {
+        match outcome {
+            Outcome::Stands(entry) => {
+                self.failed = None;
+                self.warned = false;
+                self.told |= task.deed == Deed::Retire;
+                if !older(&entry.version, &self.entry.version) {
+                    self.replace(entry.clone());
+                }
+            }
+            Outcome::Changed => self.fail(task.deed, now),
+            Outcome::Failed { reason, lasting } => {
+                self.fail(task.deed, now);
+                return self.failure(task, reason, *lasting, now);
+            }
+            Outcome::Gone | Outcome::Lost => {}
+        }
+        news(task, outcome)
+    }
+
+    fn fail(&mut self, deed: Deed, at: u64) {
+        let before = self.failed.filter(|failed| failed.deed == deed);
+        let times = before.map_or(0, |failed| failed.times).saturating_add(1);
+        self.failed = Some(Failed { deed, times, at });
+    }
+
+    /// The pods hear of it once, when it is serious.
+    fn failure(
+        &mut self,
+        task: &Task,
+        reason: &'static str,
+        lasting: bool,
+        now: u64,
+    ) -> Option<News> {
+        let State::Live(live) = task.entry.state else {
+            return None;
+        };
+        if task.deed != Deed::Renew {
+            return Some(News::CancelFailed(reason));
+        }
+        if !self.warned && (lasting || in_danger(&live, now)) {
+            self.warned = true;
+            return Some(News::WillBeLost(reason));
+        }
+        Some(News::RenewFailed(reason))
+    }
+}
+
+fn news(task: &Task, outcome: &Outcome) -> Option<News> {
+    match (task.deed, outcome) {
+        (Deed::Renew, Outcome::Stands(_)) => Some(News::Renewed),
+        (Deed::Retire, Outcome::Stands(_)) => Some(News::EndsSoon),
+        (Deed::Cancel(why), Outcome::Gone) => Some(News::Cancelled(why.reason())),
+        (Deed::DropClaim, Outcome::Gone) => Some(News::ClaimDropped),
+        (Deed::Forget, Outcome::Gone) if task.has_tokens() => Some(News::CancelGivenUp),
+        (_, Outcome::Lost) => Some(News::Lost),
+        _ => None,
+    }
+}
+
+/// Kubernetes' versions grow, though they are texts; what is no number is taken for newer.
+fn older(version: &str, than: &str) -> bool {
+    match (version.parse::<u64>(), than.parse::<u64>()) {
+        (Ok(version), Ok(than)) => version < than,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! What is due when: every operation in O(log n).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The name of a ledger record.
+pub type Name = Arc<str>;
+
+/// Each name at most once, with the time at which it is due.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    queue: BTreeSet<(u64, Name)>,
+    due: HashMap<Name, u64>,
+}
+
+impl Schedule {
+    /// Sets when something is due, instead of what was set before.
+    pub fn set(&mut self, name: &Name, at: u64) {
+        self.remove(name);
+        self.due.insert(Arc::clone(name), at);
+        self.queue.insert((at, Arc::clone(name)));
+    }
+
+    pub fn remove(&mut self, name: &Name) {
+        if let Some((name, at)) = self.due.remove_entry(name) {
+            self.queue.remove(&(at, name));
+        }
+    }
+
+    /// Takes what has been due longest.
+    pub fn pop_due(&mut self, now: u64) -> Option<Name> {
+        if self.next()? > now {
+            return None;
+        }
+        let (_, name) = self.queue.pop_first()?;
+        self.due.remove(&name);
+        Some(name)
+    }
+
+    /// When the next is due.
+    #[must_use]
+    pub fn next(&self) -> Option<u64> {
+        self.queue.first().map(|(at, _)| *at)
+    }
+
+    /// How many are due and wait for their turn.
+    #[must_use]
+    pub fn overdue(&self, now: u64) -> usize {
+        self.queue.iter().take_while(|(at, _)| *at <= now).count()
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::timing::share;
+
+    fn name(number: usize) -> Name {
+        Arc::from(format!("token-{number}"))
+    }
+
+    #[test]
+    fn what_is_due_comes_in_order_and_once() {
+        let mut schedule = Schedule::default();
+        for (number, at) in [(1, 30), (2, 10), (3, 20), (2, 40)] {
+            schedule.set(&name(number), at);
+        }
+        assert_eq!((schedule.len(), schedule.next()), (3, Some(20)));
+        assert_eq!(schedule.overdue(30), 2);
+        assert_eq!(schedule.pop_due(19), None);
+        let due: Vec<_> = std::iter::from_fn(|| schedule.pop_due(35)).collect();
+        assert_eq!(due, [name(3), name(1)]);
+        schedule.remove(&name(2));
+        assert!(schedule.is_empty());
+        schedule.remove(&name(2));
+    }
+
+    /// Issued in one minute, renewed for three simulated intervals: no minute sees them all.
+    #[test]
+    fn a_million_tokens_are_spread_and_none_is_late() {
+        const MINUTE: u64 = 60_000;
+        const DAY: u64 = 24 * 60 * MINUTE;
+        const TOKENS: usize = 1_000_000;
+        let mut schedule = Schedule::default();
+        let renewal =
+            |name: &Name, from: u64| from + DAY / 2 + (share(name, 0) * (DAY / 4) as f64) as u64;
+        for number in 0..TOKENS {
+            let (name, issued) = (name(number), number as u64 % MINUTE);
+            schedule.set(&name, renewal(&name, issued));
+        }
+        let (mut busiest, mut renewals) = (0, 0);
+        for minute in 0..36 * 60 {
+            let now = minute * MINUTE;
+            let mut in_this_minute = 0;
+            while let Some(name) = schedule.pop_due(now) {
+                schedule.set(&name, renewal(&name, now));
+                in_this_minute += 1;
+            }
+            busiest = busiest.max(in_this_minute);
+            renewals += in_this_minute;
+        }
+        assert_eq!(schedule.len(), TOKENS);
+        assert!(renewals >= TOKENS, "each was renewed within its first day");
+        assert!(busiest < TOKENS / 200, "{busiest} in one minute");
+    }
+}
