@@ -10,6 +10,8 @@ use super::store::{InMemory, Store};
 use super::*;
 use crate::hadoop::HadoopError;
 
+mod renewed;
+
 const HOUR: u64 = 3_600_000;
 const RULES: Rules = Rules {
     min_life_fraction: 0.5,

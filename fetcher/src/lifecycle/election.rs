@@ -187,4 +187,4 @@ impl Elector {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

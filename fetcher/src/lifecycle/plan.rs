@@ -136,7 +136,7 @@ mod tests {
 
     const HOUR: u64 = 3_600_000;
     const TERMS: Terms = Terms {
-        renew_fraction: 0.7,
+        renew_fraction: 0.75,
         renew_spread: 0.0,
         grace: 60_000,
         claim: 60_000,
@@ -174,7 +174,7 @@ mod tests {
         next(&entry(State::Live(live)), &situation, &TERMS)
     }
 
-    const RENEWAL: u64 = HOUR + 24 * HOUR * 7 / 10;
+    const RENEWAL: u64 = 19 * HOUR;
 
     #[test]
     fn each_situation_has_its_deed() {

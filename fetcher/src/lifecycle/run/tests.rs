@@ -1,1 +1,187 @@
+use std::sync::atomic::Ordering;
 
+use prometheus_client::registry::Registry;
+
+use super::*;
+use crate::attest::PodRef;
+use crate::audit::Audit;
+use crate::events::Recorder;
+use crate::ledger::Key;
+use crate::ledger::place::Place;
+use crate::ledger::record::Record;
+use crate::ledger::store::Store;
+use crate::lifecycle::election::tests::Shelf;
+use crate::metrics::Metrics;
+
+mod world;
+
+use world::{Crash, DAY, HOUR, World};
+
+fn key(job: &str, user: &str) -> Key {
+    Key {
+        job: serde_json::from_value(job.into()).unwrap(),
+        user: user.parse().unwrap(),
+        service: "ns1".parse().unwrap(),
+    }
+}
+
+fn pod(uid: &str, job: &str) -> LivePod {
+    LivePod {
+        pod: PodRef {
+            namespace: "team".into(),
+            name: uid.into(),
+            uid: uid.into(),
+        },
+        job: serde_json::from_value(job.into()).unwrap(),
+        refreshes: false,
+    }
+}
+
+async fn pass(millis: u64) {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_live_as_long_as_their_job_and_no_longer() {
+    let world = World::new();
+    world.pods.set(vec![pod("u1", "a")]);
+    for user in ["alice", "bob"] {
+        world.issue(&key("a", user)).await;
+    }
+    let story = async {
+        pass(5 * DAY).await;
+        assert_eq!(world.hadoop.alive(world.now()), 2, "five intervals later");
+        assert!(world.hadoop.renewals.load(Ordering::SeqCst) < 2 * 12);
+        world.pods.end("u1");
+        pass(HOUR).await;
+        assert_eq!((world.hadoop.known(), world.ledger.len()), (0, 0));
+    };
+    world.run_during(story).await;
+    let audit = world.audited();
+    assert!(audit.contains(r#""event":"cancelled""#) && audit.contains(r#""reason":"job-ended""#));
+    assert!(!audit.contains("secret"), "no password, no token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_ended_while_nobody_watched_are_cancelled_at_start() {
+    let world = World::new();
+    world.issue(&key("a", "alice")).await;
+    world.run_during(pass(5 * 60_000)).await;
+    assert_eq!((world.hadoop.known(), world.ledger.len()), (0, 0));
+}
+
+/// Killed after each effect, before anybody hears of it: the next leader ends what was begun.
+#[tokio::test(start_paused = true)]
+async fn no_crash_leaves_a_token_or_a_record() {
+    for crash in [
+        Crash::AfterRenew,
+        Crash::AfterCancel,
+        Crash::AfterPut,
+        Crash::AfterDelete,
+    ] {
+        let world = World::new();
+        world.pods.set(vec![pod("u1", "a")]);
+        world.issue(&key("a", "alice")).await;
+        world.plan_crash(crash);
+        let first = async {
+            pass(DAY - HOUR).await;
+            world.pods.end("u1");
+            pass(DAY).await;
+        };
+        world.run_during(first).await;
+        assert!(world.crashed(), "{crash:?} was reached");
+        world.run_during(pass(HOUR)).await;
+        assert_eq!(
+            (world.hadoop.known(), world.ledger.len()),
+            (0, 0),
+            "{crash:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_hadoop_forgot_leaves_the_ledger() {
+    let world = World::new();
+    world.pods.set(vec![pod("u1", "a")]);
+    world.issue(&key("a", "alice")).await;
+    world.hadoop.forget();
+    world.run_during(pass(DAY)).await;
+    assert_eq!(world.ledger.len(), 0);
+    assert!(world.audited().contains(r#""event":"lost""#));
+    assert_eq!(world.noticed(), ["TokenLost"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_renewal_revives_a_token() {
+    let world = World::new();
+    world.pods.set(vec![pod("u1", "a")]);
+    world.issue(&key("a", "alice")).await;
+    world.hadoop.down.store(true, Ordering::SeqCst);
+    let story = async {
+        pass(26 * HOUR).await;
+        assert_eq!(world.hadoop.alive(world.now()), 0);
+        world.hadoop.down.store(false, Ordering::SeqCst);
+        pass(HOUR).await;
+        assert_eq!(world.hadoop.alive(world.now()), 1);
+    };
+    world.run_during(story).await;
+    assert_eq!(world.noticed(), ["TokenWillBeLost"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_life_is_told_in_time_and_the_next_asker_gets_new_tokens() {
+    let world = World::new();
+    world.pods.set(vec![pod("u1", "a")]);
+    let place = world.issue(&key("a", "alice")).await;
+    let story = async {
+        pass(6 * DAY + 20 * HOUR).await;
+        let found = world.ledger.get(&place).await.unwrap().unwrap();
+        assert!(matches!(found.record, Record::Worn { .. }));
+        assert_eq!(world.hadoop.alive(world.now()), 1, "who has it keeps it");
+        pass(DAY).await;
+        assert_eq!((world.hadoop.known(), world.ledger.len()), (0, 0));
+    };
+    world.run_during(story).await;
+    assert_eq!(world.noticed(), ["TokenEndsSoon"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denied_user_and_a_dead_claim_are_cleared_away() {
+    let world = World::new();
+    world.pods.set(vec![pod("u1", "a")]);
+    world.issue(&key("a", "eve")).await;
+    let claim = Record::Claimed { since: world.now() };
+    let place = Place::current(&key("a", "alice"));
+    world.ledger.put(&place, claim, None).await.unwrap();
+    world.run_during(pass(5 * 60_000)).await;
+    assert_eq!((world.hadoop.known(), world.ledger.len()), (0, 0));
+    assert!(world.audited().contains(r#""reason":"user-denied""#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancellations_that_fail_are_tried_again() {
+    let world = World::new();
+    world.issue(&key("a", "alice")).await;
+    world.hadoop.down.store(true, Ordering::SeqCst);
+    let story = async {
+        pass(3 * HOUR).await;
+        assert_eq!((world.hadoop.known(), world.ledger.len()), (1, 1));
+        world.hadoop.down.store(false, Ordering::SeqCst);
+        pass(HOUR).await;
+        assert_eq!((world.hadoop.known(), world.ledger.len()), (0, 0));
+    };
+    world.run_during(story).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_gives_the_lease_back() {
+    let world = World::new();
+    let story = async {
+        pass(5_000).await;
+        assert!(world.shelf.holder().is_some());
+        assert_eq!(world.metrics.leader.get(), 1);
+    };
+    world.run_during(story).await;
+    assert_eq!(world.shelf.holder(), None);
+    assert_eq!(world.metrics.leader.get(), 0);
+}
