@@ -34,7 +34,7 @@ impl Herald {
         let Some((event, message)) = said(news, entry) else {
             return;
         };
-        for live in pods.filter(|pod| !pod.refreshes).take(MAX_EVENTS) {
+        for live in pods.take(MAX_EVENTS) {
             self.events.record(Notice {
                 pod: live.pod.clone(),
                 warning: true,
@@ -100,7 +100,7 @@ fn said(news: News, entry: &Entry) -> Option<(&'static str, String)> {
         News::EndsSoon => Some((
             "TokenEndsSoon",
             format!(
-                "{whose} reaches its maximum lifetime at {} and cannot be renewed beyond: recreate the pod before, or annotate it kube2hadoop.io/refresh: enabled",
+                "{whose} reaches its maximum lifetime at {} and cannot be renewed beyond: recreate the pod before then",
                 timestamp(live.max_date)
             ),
         )),

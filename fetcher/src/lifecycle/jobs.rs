@@ -1,6 +1,7 @@
 //! Which jobs have live pods, and since when the others have none.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use kube2hadoop_stamp::JobId;
 
@@ -16,8 +17,6 @@ const REMEMBERED_MILLIS: u64 = 3_600_000;
 pub struct LivePod {
     pub pod: PodRef,
     pub job: JobId,
-    /// It keeps its own file fresh.
-    pub refreshes: bool,
 }
 
 /// What is known of a job.
@@ -32,14 +31,17 @@ pub enum Life {
     },
 }
 
-/// The live pods of all jobs.
+type Uid = Arc<str>;
+
+/// The live pods of all jobs. Flat, since most of a hundred thousand jobs have a single pod.
 #[derive(Debug, Default)]
 pub struct Jobs {
-    alive: HashMap<JobId, BTreeMap<String, LivePod>>,
-    job_of: HashMap<String, JobId>,
+    pods: HashMap<Uid, LivePod>,
+    alive: BTreeSet<(JobId, Uid)>,
+    count: usize,
     ended: HashMap<JobId, u64>,
     /// Pods of a list that is not complete yet.
-    listing: Option<HashSet<String>>,
+    listing: Option<HashSet<Uid>>,
     complete_since: Option<u64>,
     unsure_until: u64,
 }
@@ -52,28 +54,32 @@ impl Jobs {
 
     /// A pod is alive; answers its job if that was not alive before.
     pub fn seen(&mut self, pod: LivePod) -> Option<JobId> {
-        let uid = pod.pod.uid.clone();
+        let uid: Uid = pod.pod.uid.as_str().into();
         if let Some(listing) = &mut self.listing {
-            listing.insert(uid.clone());
+            listing.insert(Arc::clone(&uid));
         }
         let job = pod.job.clone();
+        let first = !self.is_alive(&job);
+        self.alive.insert((job.clone(), Arc::clone(&uid)));
+        self.pods.insert(uid, pod);
+        if !first {
+            return None;
+        }
+        self.count += 1;
         self.ended.remove(&job);
-        self.job_of.insert(uid.clone(), job.clone());
-        let pods = self.alive.entry(job.clone()).or_default();
-        let first = pods.is_empty();
-        pods.insert(uid, pod);
-        first.then_some(job)
+        Some(job)
     }
 
     /// A pod has ended or is gone; answers its job if that was its last one.
     pub fn gone(&mut self, uid: &str, now: u64) -> Option<JobId> {
-        let job = self.job_of.remove(uid)?;
-        let pods = self.alive.get_mut(&job)?;
-        pods.remove(uid);
-        if !pods.is_empty() {
+        let (uid, pod) = self.pods.remove_entry(uid)?;
+        let last = (pod.job, uid);
+        self.alive.remove(&last);
+        let (job, _) = last;
+        if self.is_alive(&job) {
             return None;
         }
-        self.alive.remove(&job);
+        self.count = self.count.saturating_sub(1);
         self.ended.insert(job.clone(), now);
         Some(job)
     }
@@ -82,8 +88,8 @@ impl Jobs {
     /// whether it is the first list, which decides for every job.
     pub fn complete(&mut self, now: u64) -> (Vec<JobId>, bool) {
         let listed = self.listing.take().unwrap_or_default();
-        let missing: Vec<String> = self
-            .job_of
+        let missing: Vec<Uid> = self
+            .pods
             .keys()
             .filter(|uid| !listed.contains(*uid))
             .cloned()
@@ -106,7 +112,7 @@ impl Jobs {
 
     #[must_use]
     pub fn life(&self, job: &JobId) -> Life {
-        if self.alive.contains_key(job) {
+        if self.is_alive(job) {
             return Life::Alive;
         }
         let Some(complete_since) = self.complete_since else {
@@ -119,19 +125,31 @@ impl Jobs {
     }
 
     /// The live pods of a job.
-    pub fn pods(&self, job: &JobId) -> impl Iterator<Item = &LivePod> {
-        self.alive.get(job).into_iter().flat_map(BTreeMap::values)
+    pub fn pods<'a>(&'a self, job: &JobId) -> impl Iterator<Item = &'a LivePod> {
+        let of_job = self.uids(job);
+        of_job.filter_map(move |uid| self.pods.get(uid))
     }
 
     /// How many jobs have live pods.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.alive.len()
+        self.count
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.alive.is_empty()
+        self.count == 0
+    }
+
+    fn is_alive(&self, job: &JobId) -> bool {
+        self.uids(job).next().is_some()
+    }
+
+    fn uids<'a>(&'a self, job: &JobId) -> impl Iterator<Item = &'a Uid> {
+        let from = (job.clone(), Uid::from(""));
+        let rest = self.alive.range(from..);
+        rest.take_while(move |(of, _)| of == job)
+            .map(|(_, uid)| uid)
     }
 }
 
@@ -151,7 +169,6 @@ mod tests {
                 uid: uid.into(),
             },
             job: job(of),
-            refreshes: false,
         }
     }
 

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use kube2hadoop_stamp::{DenyList, JobId};
 
 use super::jobs::{Jobs, LivePod};
-use super::plan::{self, Deed, Failed, Situation};
+use super::plan::{self, Deed, Situation};
 use super::schedule::{Name, Schedule};
-use super::timing::{Terms, in_danger};
+use super::timing::Terms;
 use crate::ledger::record::{Entry, State};
 use crate::service::ServiceName;
 
+mod kept;
 mod totals;
 
+use kept::{Kept, news, older};
 pub use totals::Totals;
 
 /// One deed to be done.
@@ -60,14 +62,6 @@ pub enum News {
     CancelFailed(&'static str),
 }
 
-struct Kept {
-    entry: Entry,
-    failed: Option<Failed>,
-    told: bool,
-    warned: bool,
-    busy: bool,
-}
-
 /// The state of one term of leadership.
 pub struct Keeper {
     terms: Terms,
@@ -75,7 +69,7 @@ pub struct Keeper {
     /// Deeds of one service at a time.
     concurrency: usize,
     kept: HashMap<Name, Kept>,
-    by_job: HashMap<JobId, BTreeSet<Name>>,
+    by_job: BTreeSet<(JobId, Name)>,
     schedules: BTreeMap<ServiceName, Due>,
     jobs: Jobs,
     listing: Option<HashSet<Name>>,
@@ -96,7 +90,7 @@ impl Keeper {
             deny,
             concurrency,
             kept: HashMap::new(),
-            by_job: HashMap::new(),
+            by_job: BTreeSet::new(),
             schedules: BTreeMap::new(),
             jobs: Jobs::default(),
             listing: None,
@@ -120,10 +114,7 @@ impl Keeper {
             Some(kept) => kept.replace(entry),
             None => {
                 let job = entry.place.key.job.clone();
-                self.by_job
-                    .entry(job)
-                    .or_default()
-                    .insert(Arc::clone(&name));
+                self.by_job.insert((job, Arc::clone(&name)));
                 self.kept.insert(Arc::clone(&name), Kept::new(entry));
             }
         }
@@ -136,16 +127,11 @@ impl Keeper {
         let Some(kept) = self.kept.remove(&name) else {
             return;
         };
-        let key = &kept.entry.place.key;
+        let key = kept.entry.place.key;
         if let Some(due) = self.schedules.get_mut(&key.service) {
             due.schedule.remove(&name);
         }
-        if let Some(names) = self.by_job.get_mut(&key.job) {
-            names.remove(&name);
-            if names.is_empty() {
-                self.by_job.remove(&key.job);
-            }
-        }
+        self.by_job.remove(&(key.job, name));
     }
 
     /// The list of the ledger is complete.
@@ -180,13 +166,11 @@ impl Keeper {
 
     pub fn pods_complete(&mut self, now: u64) {
         let (ended, first) = self.jobs.complete(now);
-        let changed = if first {
-            self.by_job.keys().cloned().collect()
+        if first {
+            let names: Vec<Name> = self.kept.keys().cloned().collect();
+            names.iter().for_each(|name| self.plan(name));
         } else {
-            ended
-        };
-        for job in &changed {
-            self.plan_job(job);
+            ended.iter().for_each(|job| self.plan_job(job));
         }
     }
 
@@ -265,16 +249,10 @@ impl Keeper {
     }
 
     fn plan_job(&mut self, job: &JobId) {
-        let names: Vec<Name> = self
-            .by_job
-            .get(job)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect();
-        for name in names {
-            self.plan(&name);
-        }
+        let from = (job.clone(), Name::from(""));
+        let of_job = self.by_job.range(from..).take_while(|(of, _)| of == job);
+        let names: Vec<Name> = of_job.map(|(_, name)| Arc::clone(name)).collect();
+        names.iter().for_each(|name| self.plan(name));
     }
 
     fn plan(&mut self, name: &Name) {
@@ -301,100 +279,6 @@ impl Keeper {
             failed: kept.failed,
         };
         Some(plan::next(&kept.entry, &situation, &self.terms))
-    }
-}
-
-impl Kept {
-    fn new(entry: Entry) -> Self {
-        Self {
-            entry,
-            failed: None,
-            told: false,
-            warned: false,
-            busy: false,
-        }
-    }
-
-    /// A record of other tokens starts afresh.
-    fn replace(&mut self, entry: Entry) {
-        let number = |entry: &Entry| match entry.state {
-            State::Live(live) => Some((live.issued_at, live.sequence_number)),
-            State::Claimed { .. } => None,
-        };
-        if number(&self.entry) == number(&entry) {
-            self.entry = entry;
-        } else {
-            let busy = self.busy;
-            *self = Self::new(entry);
-            self.busy = busy;
-        }
-    }
-
-    fn settle(&mut self, task: &Task, outcome: &Outcome, now: u64) -> Option<News> {
-        match outcome {
-            Outcome::Stands(entry) => {
-                self.failed = None;
-                self.warned = false;
-                self.told |= task.deed == Deed::Retire;
-                if !older(&entry.version, &self.entry.version) {
-                    self.replace(entry.clone());
-                }
-            }
-            Outcome::Changed => self.fail(task.deed, now),
-            Outcome::Failed { reason, lasting } => {
-                self.fail(task.deed, now);
-                return self.failure(task, reason, *lasting, now);
-            }
-            Outcome::Gone | Outcome::Lost => {}
-        }
-        news(task, outcome)
-    }
-
-    fn fail(&mut self, deed: Deed, at: u64) {
-        let before = self.failed.filter(|failed| failed.deed == deed);
-        let times = before.map_or(0, |failed| failed.times).saturating_add(1);
-        self.failed = Some(Failed { deed, times, at });
-    }
-
-    /// The pods hear of it once, when it is serious.
-    fn failure(
-        &mut self,
-        task: &Task,
-        reason: &'static str,
-        lasting: bool,
-        now: u64,
-    ) -> Option<News> {
-        let State::Live(live) = task.entry.state else {
-            return None;
-        };
-        if task.deed != Deed::Renew {
-            return Some(News::CancelFailed(reason));
-        }
-        if !self.warned && (lasting || in_danger(&live, now)) {
-            self.warned = true;
-            return Some(News::WillBeLost(reason));
-        }
-        Some(News::RenewFailed(reason))
-    }
-}
-
-fn news(task: &Task, outcome: &Outcome) -> Option<News> {
-    match (task.deed, outcome) {
-        (Deed::Renew, Outcome::Stands(_)) => Some(News::Renewed),
-        (Deed::Retire, Outcome::Stands(_)) => Some(News::EndsSoon),
-        (Deed::Cancel(why), Outcome::Gone) => Some(News::Cancelled(why.reason())),
-        (Deed::DropClaim, Outcome::Gone) => Some(News::ClaimDropped),
-        (Deed::Forget, Outcome::Gone) if task.has_tokens() => Some(News::CancelGivenUp),
-        (_, Outcome::Lost) => Some(News::Lost),
-        _ => None,
-    }
-}
-
-/// Kubernetes' versions grow, though they are texts; what is no number is taken for newer.
-fn older(version: &str, than: &str) -> bool {
-    match (version.parse::<u64>(), than.parse::<u64>()) {
-        (Ok(version), Ok(than)) => version < than,
-        _ => false,
     }
 }
 

@@ -44,7 +44,9 @@ pub(super) fn secret(place: &Place, record: &Record, version: Option<String>) ->
         (JOB, key.job.to_string()),
         (SERVICE, key.service.to_string()),
     ]);
+    let state = annotations.get(STATE).cloned().unwrap_or_default();
     let labels = [
+        (STATE, state),
         (
             "app.kubernetes.io/managed-by",
             "kube2hadoop-fetcher".to_owned(),

@@ -55,7 +55,6 @@ fn pod(uid: &str, job: &str) -> LivePod {
             uid: uid.into(),
         },
         job: serde_json::from_value(job.into()).unwrap(),
-        refreshes: false,
     }
 }
 

@@ -74,8 +74,8 @@ fn sightings<K: Resource, T: Send>(
     })
 }
 
-/// The job stands in the stamp. It is read without verification: whoever could forge one in their own namespace
-/// would only keep a token alive until its maximum date, while a key that was taken out must not end running jobs.
+/// The job stands in the stamp. It is read without verification: whoever could forge one would only keep a token
+/// alive until its maximum date, while a signing key that was taken out must not end the jobs that run.
 fn live_pod(meta: &ObjectMeta) -> Option<LivePod> {
     let notes = meta.annotations.as_ref()?;
     let claims = PodClaims::unverified(notes.get(names::STAMP)?)?;
@@ -86,7 +86,6 @@ fn live_pod(meta: &ObjectMeta) -> Option<LivePod> {
     let uid = meta.uid.clone()?;
     Some(LivePod {
         job: claims.job_id(&uid),
-        refreshes: notes.get(names::REFRESH).is_some_and(|it| it == "enabled"),
         pod: PodRef {
             namespace,
             name: meta.name.clone()?,

@@ -33,7 +33,6 @@ fn pod(uid: &str, job: &str) -> LivePod {
             uid: uid.into(),
         },
         job: serde_json::from_value(job.into()).unwrap(),
-        refreshes: false,
     }
 }
 
@@ -73,12 +72,7 @@ async fn jobs_that_ended_while_nobody_watched_are_cancelled_at_start() {
 /// Killed after each effect, before anybody hears of it: the next leader ends what was begun.
 #[tokio::test(start_paused = true)]
 async fn no_crash_leaves_a_token_or_a_record() {
-    for crash in [
-        Crash::AfterRenew,
-        Crash::AfterCancel,
-        Crash::AfterPut,
-        Crash::AfterDelete,
-    ] {
+    for crash in [Crash::Renew, Crash::Cancel, Crash::Put, Crash::Delete] {
         let world = World::new();
         world.pods.set(vec![pod("u1", "a")]);
         world.issue(&key("a", "alice")).await;

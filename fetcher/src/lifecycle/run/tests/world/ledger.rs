@@ -1,0 +1,132 @@
+//! A ledger and pods in memory, with watches.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use futures::future::BoxFuture;
+use futures::stream;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::ledger::record::{State, Versioned};
+use crate::ledger::store::{InMemory, StoreError, Written};
+
+/// Who watches is told of everything from the list on.
+pub(in crate::lifecycle::run::tests) struct Board<T> {
+    now: Mutex<HashMap<String, T>>,
+    watchers: Mutex<Vec<mpsc::UnboundedSender<Sighting<T>>>>,
+}
+
+impl<T: Clone + Send + 'static> Board<T> {
+    pub(in crate::lifecycle::run::tests) fn new() -> Self {
+        Self {
+            now: Mutex::default(),
+            watchers: Mutex::default(),
+        }
+    }
+
+    fn set(&self, id: &str, item: T) {
+        self.now.lock().unwrap().insert(id.into(), item.clone());
+        self.tell(&Sighting::Seen(item));
+    }
+
+    fn remove(&self, id: &str) {
+        self.now.lock().unwrap().remove(id);
+        self.tell(&Sighting::Gone(id.into()));
+    }
+
+    fn tell(&self, sighting: &Sighting<T>) {
+        let mut watchers = self.watchers.lock().unwrap();
+        watchers.retain(|watcher| watcher.send(sighting.clone()).is_ok());
+    }
+
+    pub(in crate::lifecycle::run::tests) fn watch(&self) -> BoxStream<'static, Sighting<T>> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut list = vec![Sighting::Restart];
+        list.extend(
+            self.now
+                .lock()
+                .unwrap()
+                .values()
+                .cloned()
+                .map(Sighting::Seen),
+        );
+        list.push(Sighting::Complete);
+        self.watchers.lock().unwrap().push(sender);
+        let news = stream::unfold(receiver, |mut receiver| async {
+            receiver.recv().await.map(|sighting| (sighting, receiver))
+        });
+        stream::iter(list).chain(news).boxed()
+    }
+}
+
+pub(in crate::lifecycle::run::tests) struct Pods(pub(super) Board<LivePod>);
+
+impl Pods {
+    pub(in crate::lifecycle::run::tests) fn set(&self, pods: Vec<LivePod>) {
+        for pod in pods {
+            self.0.set(&pod.pod.uid.clone(), pod);
+        }
+    }
+
+    pub(in crate::lifecycle::run::tests) fn end(&self, uid: &str) {
+        self.0.remove(uid);
+    }
+}
+
+pub(in crate::lifecycle::run::tests) struct Ledger {
+    pub(super) store: InMemory,
+    pub(super) board: Board<Entry>,
+    pub(super) fate: Arc<Fate>,
+}
+
+impl Ledger {
+    pub(in crate::lifecycle::run::tests) fn len(&self) -> usize {
+        self.board.now.lock().unwrap().len()
+    }
+}
+
+impl Store for Ledger {
+    fn get<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
+        self.store.get(place)
+    }
+
+    fn put<'a>(
+        &'a self,
+        place: &'a Place,
+        record: Record,
+        version: Option<String>,
+    ) -> BoxFuture<'a, Result<Written, StoreError>> {
+        async move {
+            let state = State::of(&record);
+            let written = self.store.put(place, record, version).await?;
+            if let Written::Yes(version) = &written {
+                let entry = Entry {
+                    place: place.clone(),
+                    version: version.clone(),
+                    state,
+                };
+                self.board.set(place.name(), entry);
+                self.fate.meet(Crash::Put).await;
+            }
+            Ok(written)
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(
+        &'a self,
+        place: &'a Place,
+        version: String,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            self.store.delete(place, version).await?;
+            if self.store.get(place).await?.is_none() {
+                self.board.remove(place.name());
+                self.fate.meet(Crash::Delete).await;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
