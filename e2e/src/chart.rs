@@ -120,6 +120,9 @@ fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
         "identity": {
             "mappings": [{"match": r"^(?<name>[a-z][a-z0-9]*)@example\.com$", "user": "${name}"}],
         },
+        // What tests wait for shall not take minutes.
+        "inject": {"deadlineSeconds": 45},
+        "lifecycle": {"graceSeconds": 10},
         "webhook": {"podAnnotations": changed},
         "fetcher": {"podAnnotations": changed},
     })

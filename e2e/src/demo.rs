@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use crate::stage::{LEDGER, Stage};
+use crate::stage::Stage;
 use crate::test::Scene;
 use crate::test::{annotation, text};
 use crate::{places, workload};
@@ -93,11 +93,13 @@ fn explain(scene: &Scene<'_>, pod: &Value) -> Result<()> {
     let note = |key: &str| annotation(pod, key).unwrap_or_default();
     println!("  submitted by  {}", note("kube2hadoop.io/submitter"));
     println!("  Hadoop user   {}", note("kube2hadoop.io/user"));
-    for record in ledger(
-        scene,
-        &text(pod, "/metadata/labels/batch.kubernetes.io~1job-name"),
-    )? {
+    let job = text(pod, "/metadata/labels/batch.kubernetes.io~1job-name");
+    let job = format!("{}/Job.batch/{job}", scene.namespace);
+    for record in scene.ledger()? {
         let note = |key: &str| annotation(&record, key).unwrap_or_default();
+        if note("kube2hadoop.io/job") != job {
+            continue;
+        }
         println!(
             "  token         of {}, number {}, issued {}, good until {}",
             note("kube2hadoop.io/service"),
@@ -123,16 +125,6 @@ fn explain(scene: &Scene<'_>, pod: &Value) -> Result<()> {
         at(&format!("{main}/finishedAt"))
     );
     Ok(())
-}
-
-/// What the fetcher keeps for the job: one record for each service.
-fn ledger(scene: &Scene<'_>, job: &str) -> Result<Vec<Value>> {
-    let secrets = scene.admin().json(&["get", "secrets", "-n", LEDGER])?;
-    let of_job = format!("{}/Job.batch/{job}", scene.namespace);
-    let all = secrets["items"].as_array().cloned().unwrap_or_default();
-    let mine =
-        |record: &Value| annotation(record, "kube2hadoop.io/job").as_deref() == Some(&of_job);
-    Ok(all.into_iter().filter(mine).collect())
 }
 
 fn what_to_type_next() {

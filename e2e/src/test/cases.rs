@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Scene, attacks, bad_input, main_job, operations};
+use super::{Scene, attacks, bad_input, lifecycle, main_job, operations};
 
 /// One end-to-end test.
 pub struct Case {
@@ -43,6 +43,10 @@ pub fn all() -> Vec<Case> {
             a_superuser_by_run_as,
             a_bearer_of_another_audience,
             no_bearer_and_garbage,
+        }
+        lifecycle::{
+            a_live_pods_tokens_are_renewed,
+            an_ended_pods_tokens_are_cancelled,
         }
         bad_input::{
             nobody_by_namespace_label_starts_without_a_token,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::kubectl::Kubectl;
 use crate::process::wait_until;
-use crate::stage::Stage;
+use crate::stage::{LEDGER, Stage};
 
 /// How long a pod may take from its creation to its end on a busy machine of two cores.
 const POD_DEADLINE: Duration = Duration::from_secs(150);
@@ -94,6 +94,17 @@ impl<'a> Scene<'a> {
         wait_until(&format!("a pod of job {job}"), POD_DEADLINE, || {
             Ok(self.pods(&selector)?.into_iter().next())
         })
+    }
+
+    /// What the fetcher keeps for jobs of the scene's namespace: one record for each service.
+    pub fn ledger(&self) -> Result<Vec<Value>> {
+        let secrets = self.admin().json(&["get", "secrets", "-n", LEDGER])?;
+        let prefix = format!("{}/", self.namespace);
+        let ours = |record: &Value| {
+            annotation(record, "kube2hadoop.io/job").is_some_and(|job| job.starts_with(&prefix))
+        };
+        let all = secrets["items"].as_array().cloned().unwrap_or_default();
+        Ok(all.into_iter().filter(ours).collect())
     }
 
     /// Waits until the pod has ended and gives its phase: `Succeeded` or `Failed`.
