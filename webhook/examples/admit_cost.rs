@@ -19,6 +19,7 @@ fn main() -> anyhow::Result<()> {
         inject: serde_json::from_value(inject)?,
         issuer: "kube2hadoop".into(),
         unmapped_update: UnmappedUpdate::Deny,
+        kinds: serde_json::from_value(json!([]))?,
     };
     let signing = SigningKey::generate()?;
     let keys = Keys {

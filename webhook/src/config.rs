@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::admission::{Policy, UnmappedUpdate};
 use crate::identity::IdentityPolicy;
 use crate::inject::InjectPolicy;
+use crate::kinds::Kinds;
 
 /// webhook.yaml.
 #[derive(Debug, Deserialize)]
@@ -35,6 +36,8 @@ pub struct Config {
     #[serde(default)]
     pub policy: Switches,
     pub guards: Guards,
+    /// The administrator's own, besides those built in.
+    pub kinds: Kinds,
     pub inject: InjectPolicy,
 }
 
@@ -196,6 +199,7 @@ impl Config {
             inject: self.inject,
             issuer: self.issuer,
             unmapped_update: self.policy.unmapped_update,
+            kinds: self.kinds,
         }
     }
 }

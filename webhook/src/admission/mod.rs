@@ -1,5 +1,6 @@
 //! Admission as a function: a request, the policy, the keys and the facts in; an answer out.
 
+mod code;
 mod pod;
 mod template;
 mod workload;
@@ -8,7 +9,7 @@ use kube2hadoop_stamp::{PodClaims, SigningKey, StampError, VerifyingKeys};
 
 use crate::identity::{Identity, IdentityPolicy, Rule};
 use crate::inject::InjectPolicy;
-use crate::kinds;
+use crate::kinds::Kinds;
 use crate::review::{Answer, Operation, Request};
 
 /// By which entry of the webhook configuration the request came.
@@ -28,6 +29,8 @@ pub struct Policy {
     /// `iss` of our stamps.
     pub issuer: String,
     pub unmapped_update: UnmappedUpdate,
+    /// The kinds whose templates are stamped.
+    pub kinds: Kinds,
 }
 
 /// What becomes of an update by nobody that would take a valid stamp away.
@@ -157,8 +160,9 @@ pub fn admit(request: &Request<'_>, context: &Context<'_>) -> Result<Decision, A
     if request.kind.group.is_empty() && &*request.kind.kind == "Pod" {
         return pod::admit(request, context);
     }
-    match kinds::templates(&request.kind.group, &request.kind.kind) {
-        Some(paths) => workload::admit(request, context, paths),
+    let kinds = &context.policy.kinds;
+    match kinds.find(&request.kind.group, &request.kind.kind) {
+        Some(kind) => workload::admit(request, context, kind),
         None => Ok(Decision::new(Outcome::Untouched, Answer::default())),
     }
 }

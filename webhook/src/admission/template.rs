@@ -7,73 +7,39 @@ use serde_json::{Map, Value};
 
 use crate::identity::Identity;
 use crate::inject::{Conflict, Ops, check_size};
-
-/// Set by `kubectl rollout restart`; it changes when the code runs, not the code.
-const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+use crate::kinds::{Spot, at};
 
 /// A template and where it stands in its workload.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Template<'a> {
-    value: &'a Value,
-    pointer: &'a str,
+    /// What holds labels and annotations.
+    metadata: Option<&'a Value>,
+    service_account: Option<&'a Value>,
+    spot: &'a Spot,
 }
 
 impl<'a> Template<'a> {
-    pub(super) fn at(object: &'a Value, pointer: &'a str) -> Option<Self> {
-        object
-            .pointer(pointer)
-            .filter(|value| value.is_object())
-            .map(|value| Self { value, pointer })
+    pub(super) fn at(object: &'a Value, spot: &'a Spot) -> Option<Self> {
+        let template = at(object, &spot.template).filter(|value| value.is_object());
+        template.map(|_| Self {
+            metadata: at(object, &spot.metadata).filter(|value| value.is_object()),
+            service_account: at(object, &spot.service_account),
+            spot,
+        })
     }
 
     pub(super) fn label(&self, key: &str) -> Option<&'a str> {
-        self.value.pointer("/metadata/labels")?.get(key)?.as_str()
+        self.metadata?.get("labels")?.get(key)?.as_str()
     }
 
     pub(super) fn annotation(&self, key: &str) -> Option<&'a str> {
-        self.value
-            .pointer("/metadata/annotations")?
-            .get(key)?
-            .as_str()
+        self.metadata?.get("annotations")?.get(key)?.as_str()
     }
 
     /// Service account of the template's pods; the API server's default is `default`.
     pub(super) fn service_account(&self) -> &'a str {
-        let name = self
-            .value
-            .pointer("/spec/serviceAccountName")
-            .and_then(Value::as_str);
+        let name = self.service_account.and_then(Value::as_str);
         name.filter(|name| !name.is_empty()).unwrap_or("default")
-    }
-
-    /// What runs: the template without our keys and without the mark of a restart.
-    fn code(&self) -> Value {
-        let mut code = self.value.clone();
-        for (map, keys) in [
-            (
-                "/metadata/annotations",
-                [names::OWN_KEYS.as_slice(), &[RESTARTED_AT]].concat(),
-            ),
-            ("/metadata/labels", vec![names::INJECTED_LABEL]),
-        ] {
-            let Some(Value::Object(entries)) = code.pointer_mut(map) else {
-                continue;
-            };
-            for key in keys {
-                entries.remove(key);
-            }
-        }
-        // An empty map and none are the same code.
-        if let Some(Value::Object(metadata)) = code.pointer_mut("/metadata") {
-            metadata.retain(|_, value| {
-                !value.as_object().is_some_and(Map::is_empty) && !value.is_null()
-            });
-        }
-        code
-    }
-
-    pub(super) fn runs_the_same_as(&self, other: &Template<'_>) -> bool {
-        self.code() == other.code()
     }
 
     /// Writes who it is, and takes off what else was under our keys.
@@ -89,9 +55,8 @@ impl<'a> Template<'a> {
             (names::STAMP, stamp),
         ];
         let present = self
-            .value
-            .pointer("/metadata/annotations")
-            .and_then(Value::as_object);
+            .metadata
+            .and_then(|metadata| metadata.get("annotations")?.as_object());
         let present = present.into_iter().flatten();
         let present = present.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
         check_size(present, &wanted)?;
@@ -129,7 +94,7 @@ impl<'a> Template<'a> {
             .filter(|(key, value)| self.annotation(key) != Some(value))
             .map(|(key, value)| (*key, *value))
             .collect();
-        ops.entries(&path, self.has("/metadata/annotations"), &missing);
+        ops.entries(&path, self.has_annotations(), &missing);
         for key in names::OWN_KEYS {
             if self.annotation(key).is_some() && !wanted.contains_key(key) {
                 ops.remove(path.iter().copied().chain([key]));
@@ -138,15 +103,11 @@ impl<'a> Template<'a> {
     }
 
     fn metadata(&self) -> Vec<&'a str> {
-        self.pointer
-            .split('/')
-            .skip(1)
-            .chain(["metadata"])
-            .collect()
+        self.spot.metadata.iter().map(String::as_str).collect()
     }
 
     fn prepare(&self, ops: &mut Ops, metadata: &[&str], needed: bool) {
-        if needed && !self.has("/metadata") {
+        if needed && self.metadata.is_none() {
             ops.add(metadata.iter().copied(), Value::Object(Map::new()));
         }
     }
@@ -158,7 +119,9 @@ impl<'a> Template<'a> {
         }
     }
 
-    fn has(&self, pointer: &str) -> bool {
-        self.value.pointer(pointer).is_some_and(Value::is_object)
+    fn has_annotations(&self) -> bool {
+        self.metadata
+            .and_then(|metadata| metadata.get("annotations"))
+            .is_some_and(Value::is_object)
     }
 }

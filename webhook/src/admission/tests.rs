@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::review::parse;
 
+mod custom_resources;
 mod pods;
 mod workloads;
 
@@ -38,6 +39,7 @@ impl World {
                 inject: serde_json::from_value(inject).unwrap(),
                 issuer: "k".into(),
                 unmapped_update: UnmappedUpdate::Deny,
+                kinds: serde_json::from_value(json!([])).unwrap(),
             },
             keys: Keys {
                 verifying: signing.public(),

@@ -3,17 +3,19 @@
 use kube2hadoop_stamp::{ObjectName, Origin, TemplateClaims, names};
 use serde_json::Value;
 
+use super::code::{code, elsewhere, smuggled};
 use super::template::Template;
 use super::{AdmissionError, Asked, Context, Decision, Outcome, UNCLEAR, UnmappedUpdate, asked};
 use crate::identity::{Facts, Identity, Nobody, Owned, Subject, decide};
 use crate::inject::{Ops, strip};
+use crate::kinds::{Kind, Spot};
 use crate::pod::Metadata;
 use crate::review::{Answer, Operation, Request};
 
 pub(super) fn admit(
     request: &Request<'_>,
     context: &Context<'_>,
-    pointers: &[&str],
+    kind: &Kind,
 ) -> Result<Decision, AdmissionError> {
     let object: Value =
         parse(request.object.map(|raw| raw.get()))?.ok_or(AdmissionError::NoObject)?;
@@ -28,27 +30,40 @@ pub(super) fn admit(
     let Whole { metadata } = request
         .object
         .map_or(Ok(Whole::default()), |raw| serde_json::from_str(raw.get()))?;
+    let code = code(&object, kind);
     let workload = Workload {
         metadata,
         request,
         context,
         namespace,
         object: &object,
+        unchanged: old
+            .as_ref()
+            .is_some_and(|old| self::code(old, kind) == code),
         old: old.as_ref(),
+        elsewhere: elsewhere(&code, kind),
     };
     if workload.is_controllers_replica_set() {
         // Its template is part of its name: whatever it carries is judged when its pods come.
         return Ok(Decision::new(Outcome::Untouched, Answer::default()));
     }
+    if kind.has_an_operator()
+        && !workload.unchanged
+        && !workload.by_its_operator()
+        && let Some(smuggled) = smuggled(&code, kind)
+    {
+        return Ok(Decision::denied(&smuggled));
+    }
     let mut ops = Ops::default();
     // Our keys mean something on templates only.
     strip(&mut ops, &workload.metadata, None);
     let mut decision = Decision::new(Outcome::Untouched, Answer::default());
-    for pointer in pointers {
-        let Some(template) = Template::at(&object, pointer) else {
+    let spots = kind.spots(&object);
+    for spot in &spots {
+        let Some(template) = Template::at(&object, spot) else {
             continue;
         };
-        match workload.decide(&template, pointer)? {
+        match workload.decide(&template, spot)? {
             Fate::Denied(reason) => return Ok(Decision::denied(&reason)),
             Fate::Restored(old, warning) => {
                 template.restore(&mut ops, &old);
@@ -91,6 +106,10 @@ struct Workload<'a> {
     namespace: &'a str,
     object: &'a Value,
     old: Option<&'a Value>,
+    /// It runs what the old one ran.
+    unchanged: bool,
+    /// It refers to another object, which others may change.
+    elsewhere: Option<&'a str>,
 }
 
 /// What becomes of one template.
@@ -111,13 +130,12 @@ impl Workload<'_> {
     fn decide<'b>(
         &'b self,
         template: &Template<'_>,
-        pointer: &'b str,
+        spot: &'b Spot,
     ) -> Result<Fate<'b>, AdmissionError> {
         let asked = asked(template.label(names::INJECT_LABEL), self.context.scope);
-        let old = self.old.and_then(|old| Template::at(old, pointer));
+        let old = self.old.and_then(|old| Template::at(old, spot));
         let kept = old.and_then(|old| self.valid(&old));
-        let unchanged = old.is_some_and(|old| template.runs_the_same_as(&old));
-        let same = old.filter(|_| unchanged);
+        let same = old.filter(|_| self.unchanged);
         match (same, kept, asked) {
             (Some(_), Some((identity, stamp)), _) => Ok(Fate::Noted {
                 identity,
@@ -216,6 +234,9 @@ impl Workload<'_> {
     }
 
     fn identity(&self, subject: &Subject<'_>, template: &Template<'_>) -> Result<Identity, Nobody> {
+        if let Some(key) = self.elsewhere {
+            return Err(Nobody::CodeElsewhere(key.to_owned()));
+        }
         let brought = self.verified(template);
         let here = self.origin();
         // Under reinvocation a Job of a CronJob carries the stamp with itself as origin.
@@ -225,7 +246,7 @@ impl Workload<'_> {
             api_version: &here.api_version,
             kind: &here.kind,
             name,
-            hash: None,
+            labels: None,
         });
         let facts = Facts {
             username: &self.request.user_info.username,
@@ -255,7 +276,7 @@ impl Workload<'_> {
             kind: &self.request.kind.kind,
             name: self.metadata.name.as_deref()?,
             // A ReplicaSet carries its Deployment's stamp.
-            hash: self.metadata.label("pod-template-hash"),
+            labels: self.metadata.labels.as_ref(),
         };
         let fits = claims.ns == self.namespace
             && claims.sa == old.service_account()
@@ -289,11 +310,16 @@ impl Workload<'_> {
     }
 
     fn is_controllers_replica_set(&self) -> bool {
+        &*self.request.kind.kind == "ReplicaSet" && self.by_its_operator()
+    }
+
+    /// Its operator keeps its books in it.
+    fn by_its_operator(&self) -> bool {
         let Request {
             kind, user_info, ..
         } = self.request;
         let trusted = &self.context.policy.identity.trusted_controllers;
-        &*kind.kind == "ReplicaSet" && trusted.serve(&user_info.username, &kind.group, &kind.kind)
+        trusted.serve(&user_info.username, &kind.group, &kind.kind)
     }
 
     /// The API server refuses any change of a running Job's template.
@@ -303,7 +329,8 @@ impl Workload<'_> {
             .pointer("/spec/suspend")
             .and_then(Value::as_bool)
             == Some(true);
-        &*self.request.kind.kind == "Job" && !suspended
+        let kind = &self.request.kind;
+        &*kind.group == "batch" && &*kind.kind == "Job" && !suspended
     }
 }
 

@@ -101,6 +101,11 @@ pub enum Nobody {
          submit as yourself, or ask the administrator for identity.allowNamespaceEditors"
     )]
     ServiceAccountInScope(String),
+    #[error(
+        "its {0} refers to another object, and whoever may change that one would run code as its submitter: \
+         write the code into this object"
+    )]
+    CodeElsewhere(String),
     #[error("run-as «{0}» is no Hadoop user name")]
     BadRunAs(String),
     #[error(

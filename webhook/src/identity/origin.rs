@@ -2,9 +2,14 @@
 
 use kube2hadoop_stamp::{ObjectName, Origin, is_generated_from};
 
-use crate::pod::Metadata;
+use crate::pod::{Metadata, OwnerReference};
+use crate::review::Entries;
 
-const POD_TEMPLATE_HASH: &str = "pod-template-hash";
+/// Whose pods a ReplicaSet owns: group and kind, and the label with the hash that ends the ReplicaSet's name.
+const BY_REPLICA_SETS: [(&str, &str, &str); 2] = [
+    ("apps", "Deployment", "pod-template-hash"),
+    ("argoproj.io", "Rollout", "rollouts-pod-template-hash"),
+];
 
 /// What a controller's object says of where it comes from.
 #[derive(Clone, Copy, Debug)]
@@ -12,35 +17,58 @@ pub struct Owned<'a> {
     pub api_version: &'a str,
     pub kind: &'a str,
     pub name: &'a str,
-    /// Label pod-template-hash of the object.
-    pub hash: Option<&'a str>,
+    /// Labels of the object.
+    pub labels: Option<&'a Entries<'a>>,
 }
 
 impl<'a> Owned<'a> {
     /// From the controlling owner reference; none where nothing controls the object.
     pub fn of(metadata: &'a Metadata<'a>) -> Option<Self> {
         let owner = metadata.controller()?;
-        Some(Self {
+        Some(Self::by(owner, metadata))
+    }
+
+    /// From the only owner reference of a kind, be it the controlling one or not.
+    pub(super) fn only(metadata: &'a Metadata<'a>, group: &str, kind: &str) -> Option<Self> {
+        let owners = metadata.owner_references.iter().flatten();
+        let mut of_kind = owners
+            .map(|owner| Self::by(owner, metadata))
+            .filter(|owned| owned.is(group, kind));
+        let found = of_kind.next()?;
+        of_kind.next().is_none().then_some(found)
+    }
+
+    fn by(owner: &'a OwnerReference<'a>, metadata: &'a Metadata<'a>) -> Self {
+        Self {
             api_version: &owner.api_version,
             kind: &owner.kind,
             name: &owner.name,
-            hash: metadata.label(POD_TEMPLATE_HASH),
-        })
+            labels: metadata.labels.as_ref(),
+        }
     }
 
     /// The name of the origin: the owner's own, or its Deployment's where the owner is a ReplicaSet of one.
     fn origin_name(&self, origin: &Origin) -> Option<&'a str> {
-        if self.is(&origin.api_version, &origin.kind) {
+        if self.is(group(&origin.api_version), &origin.kind) {
             return Some(self.name);
         }
-        let of_deployment = origin.kind == "Deployment" && self.is("apps/v1", "ReplicaSet");
-        let suffix = self.hash.filter(|hash| of_deployment && !hash.is_empty())?;
-        self.name.strip_suffix(suffix)?.strip_suffix('-')
+        let origin = (group(&origin.api_version), &*origin.kind);
+        let mut all = BY_REPLICA_SETS.iter();
+        let (.., label) = all.find(|(group, kind, _)| (*group, *kind) == origin)?;
+        let hash = self.labels?.get(label).filter(|hash| !hash.is_empty())?;
+        let of_a_set = self.is("apps", "ReplicaSet");
+        let name = self.name.strip_suffix(hash).filter(|_| of_a_set)?;
+        name.strip_suffix('-')
     }
 
-    fn is(&self, api_version: &str, kind: &str) -> bool {
-        self.api_version == api_version && self.kind == kind
+    /// Operators may name another version of the kind than the person did.
+    pub(super) fn is(&self, group: &str, kind: &str) -> bool {
+        self::group(self.api_version) == group && self.kind == kind
     }
+}
+
+fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 /// Is `origin` what the object comes from?
@@ -81,29 +109,36 @@ mod tests {
         origin("apps/v1", kind, ObjectName::Name(name.into()))
     }
 
-    fn replica_set<'a>(name: &'a str, hash: &'a str) -> Owned<'a> {
-        Owned {
+    fn by_replica_set(origin: &Origin, label: &str, name: &str, hash: &str) -> bool {
+        let labels = format!("{{\"{label}\":\"{hash}\"}}");
+        let labels: Entries<'_> = serde_json::from_str(&labels).unwrap();
+        let owned = Owned {
             api_version: "apps/v1",
             kind: "ReplicaSet",
             name,
-            hash: Some(hash),
-        }
+            labels: Some(&labels),
+        };
+        fits(origin, &owned)
     }
 
     #[test]
     fn a_deployments_pod_names_its_replica_set() {
         let web = named("Deployment", "web");
-        assert!(fits(&web, &replica_set("web-68f6497d76", "68f6497d76")));
-        assert!(!fits(
-            &web,
-            &replica_set("web-two-68f6497d76", "68f6497d76")
-        ));
-        assert!(!fits(
-            &web,
-            &replica_set("web-two-68f6497d76", "two-68f6497d76-")
-        ));
-        assert!(!fits(&web, &replica_set("web-68f6497d76", "")));
-        assert!(!fits(&web, &replica_set("web-68f6497d76", "other")));
+        let of = |name, hash| by_replica_set(&web, "pod-template-hash", name, hash);
+        assert!(of("web-68f6497d76", "68f6497d76"));
+        assert!(!of("web-two-68f6497d76", "68f6497d76"));
+        assert!(!of("web-two-68f6497d76", "two-68f6497d76-"));
+        assert!(!of("web-68f6497d76", ""));
+        assert!(!of("web-68f6497d76", "other"));
+    }
+
+    #[test]
+    fn a_rollouts_pod_has_a_hash_of_another_label() {
+        let name = ObjectName::Name("web".into());
+        let rollout = origin("argoproj.io/v1alpha1", "Rollout", name);
+        let of = |label| by_replica_set(&rollout, label, "web-68f6", "68f6");
+        assert!(of("rollouts-pod-template-hash"));
+        assert!(!of("pod-template-hash"));
     }
 
     #[test]
@@ -113,9 +148,10 @@ mod tests {
             api_version,
             kind,
             name: "etl",
-            hash: None,
+            labels: None,
         };
         assert!(fits(&job, &owned("batch/v1", "Job")));
+        assert!(fits(&job, &owned("batch/v2", "Job")));
         assert!(!fits(&job, &owned("evil.org/v1", "Job")));
         assert!(!fits(&job, &owned("batch/v1", "CronJob")));
     }
@@ -127,7 +163,7 @@ mod tests {
             api_version: "batch/v1",
             kind: "Job",
             name: "etl-x7k2p",
-            hash: None,
+            labels: None,
         };
         assert!(fits(&job, &owned));
         assert_eq!(

@@ -54,7 +54,7 @@ const OF_ETL: Owned<'static> = Owned {
     api_version: "batch/v1",
     kind: "Job",
     name: "etl",
-    hash: None,
+    labels: None,
 };
 const JOBS: &str = "system:serviceaccount:kube-system:job-controller";
 

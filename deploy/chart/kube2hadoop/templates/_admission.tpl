@@ -1,6 +1,7 @@
 {{/*
 matchConditions of the registration. `namespaceObject` is empty in them, so "namespace or object" is two entries.
-Pods: where their metadata is. Workloads: where the metadata of their template is.
+Pods: where their metadata is. Workloads: where the metadata of their template is. Custom resources: one condition for
+each kind, made of its template paths.
 */}}
 {{- define "kube2hadoop.podMetadata" -}}
 object.?metadata
@@ -23,4 +24,47 @@ object.?metadata
 {{/* Any other: what carries the label with any value but disabled, so that a misspelt one is answered. */}}
 {{- define "kube2hadoop.byObject" -}}
 {{ . }}.?labels[?'kube2hadoop.io/inject'].orValue('disabled') != 'disabled' || {{ include "kube2hadoop.hasKey" . }}
+{{- end }}
+
+{{/* All kinds with an operator: the built-in ones that the values do not replace, then the values' own. */}}
+{{- define "kube2hadoop.customKinds" -}}
+{{- $own := dict }}
+{{- range .Values.kinds }}{{ $_ := set $own (printf "%s/%s" .group .kind) true }}{{ end }}
+{{- $all := list }}
+{{- range .Files.Get "kinds.yaml" | fromYamlArray }}
+{{- if and (not (has .group (list "" "apps" "batch"))) (not (hasKey $own (printf "%s/%s" .group .kind))) }}
+{{- $all = append $all . }}
+{{- end }}
+{{- end }}
+{{- concat $all .Values.kinds | toJson }}
+{{- end }}
+
+{{/*
+Of a list (expression, steps, depth): does anything at the path ask for Hadoop, or carry one of our keys?
+`*` goes through a map's keys, `[]` through a list.
+*/}}
+{{- define "kube2hadoop.asksAt" -}}
+{{- $at := index . 0 }}{{ $steps := index . 1 }}{{ $depth := index . 2 }}
+{{- if not $steps -}}
+({{ include "kube2hadoop.byObject" $at }})
+{{- else if eq (first $steps) "*" -}}
+{{ $at }}.orValue({}).exists(k{{ $depth }}, {{ include "kube2hadoop.asksAt" (list (printf "%s[?k%d]" $at $depth) (rest $steps) (add1 $depth | int)) }})
+{{- else if eq (first $steps) "[]" -}}
+{{ $at }}.orValue([]).exists(e{{ $depth }}, {{ include "kube2hadoop.asksAt" (list (printf "optional.of(e%d)" $depth) (rest $steps) (add1 $depth | int)) }})
+{{- else -}}
+{{ include "kube2hadoop.asksAt" (list (printf "%s.?%s" $at (first $steps)) (rest $steps) $depth) }}
+{{- end }}
+{{- end }}
+
+{{/* Of a kind: the condition under which the webhook sees it in a namespace without the label. */}}
+{{- define "kube2hadoop.kindAsks" -}}
+{{- $parts := list (printf "!(request.kind.group == '%s' && request.kind.kind == '%s')" .group .kind) }}
+{{- range .templates }}
+{{- $path := . }}{{ $metadata := "metadata" }}
+{{- if kindIs "map" . }}{{ $path = .path }}{{ $metadata = .metadata }}{{ end }}
+{{- $steps := splitList "/" (trimPrefix "/" $path) }}
+{{- if $metadata }}{{ $steps = concat $steps (splitList "/" $metadata) }}{{ end }}
+{{- $parts = append $parts (include "kube2hadoop.asksAt" (list "object" $steps 0)) }}
+{{- end }}
+{{- join " || " $parts }}
 {{- end }}
