@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use kube2hadoop_stamp::SigningKey;
-use kube2hadoop_webhook::admission::{Caller, Context, Keys, Policy, Scope, UnmappedUpdate, admit};
+use kube2hadoop_webhook::admission::{
+    Caller, Connect, Context, Keys, Policy, Scope, UnmappedUpdate, admit,
+};
 use kube2hadoop_webhook::review::parse;
 use serde_json::json;
 
@@ -20,6 +22,7 @@ fn main() -> anyhow::Result<()> {
         issuer: "kube2hadoop".into(),
         unmapped_update: UnmappedUpdate::Deny,
         kinds: serde_json::from_value(json!([]))?,
+        connect: Connect::Warn,
     };
     let signing = SigningKey::generate()?;
     let keys = Keys {

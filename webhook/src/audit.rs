@@ -16,10 +16,11 @@ pub(crate) fn line(request: &Request<'_>, decision: &Decision) {
         submitter = &*request.user_info.username,
         namespace = request.namespace.as_deref(),
         kind = &*request.kind.kind,
+        sub_resource = request.sub_resource.as_deref(),
         name = request.name.as_deref(),
         outcome = name(decision.outcome),
         user = decision.user.as_deref(),
-        rule = decision.rule.map(tracing::field::display),
+        rule = decision.answer.audit.get("rule").map(String::as_str),
         denied = decision.answer.denied.as_deref(),
         dry_run = request.dry_run.unwrap_or_default(),
     );

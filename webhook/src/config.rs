@@ -7,7 +7,7 @@ use kube2hadoop_runtime::config::{self, ConfigError};
 use kube2hadoop_runtime::guards::Guard;
 use serde::Deserialize;
 
-use crate::admission::{Policy, UnmappedUpdate};
+use crate::admission::{Connect, Policy, UnmappedUpdate};
 use crate::identity::IdentityPolicy;
 use crate::inject::InjectPolicy;
 use crate::kinds::Kinds;
@@ -82,6 +82,7 @@ pub struct Switches {
     /// Without the guards the webhook is not ready, and no pod inherits.
     pub require_token_guard: bool,
     pub unmapped_update: UnmappedUpdate,
+    pub connect: Connect,
 }
 
 impl Default for Switches {
@@ -89,6 +90,7 @@ impl Default for Switches {
         Self {
             require_token_guard: true,
             unmapped_update: UnmappedUpdate::Deny,
+            connect: Connect::Warn,
         }
     }
 }
@@ -200,6 +202,7 @@ impl Config {
             issuer: self.issuer,
             unmapped_update: self.policy.unmapped_update,
             kinds: self.kinds,
+            connect: self.policy.connect,
         }
     }
 }

@@ -85,6 +85,7 @@ pub(crate) fn name(outcome: Outcome) -> &'static str {
         Outcome::Injected => "injected",
         Outcome::Stamped => "stamped",
         Outcome::Kept => "kept",
+        Outcome::Warned => "warned",
         Outcome::Denied => "denied",
     }
 }

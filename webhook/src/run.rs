@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::provision::Upkeep;
-use crate::server::{Callers, CurrentKeys, Webhook, router};
+use crate::server::{ApiServer, Callers, CurrentKeys, Webhook, router};
 
 /// Mutating admission webhook of Kube2Hadoop.
 #[derive(Debug, Parser)]
@@ -148,7 +148,8 @@ async fn serve(
         return Ok(());
     };
     let upkeep = tokio::spawn(upkeep.keep(shutdown.clone()));
-    let callers = Callers::new(Arc::new(client), guarded);
+    let cluster = ApiServer::new(client, shutdown.clone());
+    let callers = Callers::new(Arc::new(cluster), guarded);
     let webhook = Arc::new(Webhook {
         policy: config.into_policy(),
         keys,

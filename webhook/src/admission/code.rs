@@ -3,24 +3,32 @@
 use kube2hadoop_stamp::names;
 use serde_json::{Map, Value, json};
 
+use crate::identity::Mutator;
 use crate::kinds::{Kind, at, at_mut};
 
 /// Set by `kubectl rollout restart`; it changes when the code runs, not the code.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
-/// What the object runs, without our keys and without the mark of a restart.
-pub(super) fn code(object: &Value, kind: &Kind) -> Value {
+/// Where pods run, and when: not what they run.
+const SCHEDULING: [&str; 4] = ["nodeSelector", "tolerations", "affinity", "schedulingGates"];
+
+/// What the object runs, without our keys and without the mark of a restart; for a mutator also without what it may
+/// change.
+pub(super) fn code(object: &Value, kind: &Kind, mutator: Option<&Mutator>) -> Value {
     if kind.has_an_operator() {
-        whole(object, kind)
+        whole(object, kind, mutator)
     } else {
-        templates(object, kind)
+        templates(object, kind, mutator)
     }
 }
 
 /// An operator may run what stands anywhere: main files, arguments, entry points.
-fn whole(object: &Value, kind: &Kind) -> Value {
+fn whole(object: &Value, kind: &Kind, mutator: Option<&Mutator>) -> Value {
     let mut code = object.clone();
     for spot in kind.spots(object) {
+        if let Some(mutator) = mutator {
+            relax(&mut code, &spot.template, &spot.metadata, mutator);
+        }
         strip(&mut code, &spot.metadata, spot.metadata != spot.template);
     }
     for path in &kind.not_code {
@@ -34,15 +42,37 @@ fn whole(object: &Value, kind: &Kind) -> Value {
     json!([code, also])
 }
 
-fn templates(object: &Value, kind: &Kind) -> Value {
+fn templates(object: &Value, kind: &Kind, mutator: Option<&Mutator>) -> Value {
     let spots = kind.spots(object).into_iter();
     let templates = spots.filter_map(|spot| {
         let mut template = at(object, &spot.template)?.clone();
         let metadata = spot.metadata.get(spot.template.len()..)?;
+        if let Some(mutator) = mutator {
+            relax(&mut template, &[], metadata, mutator);
+        }
         strip(&mut template, metadata, true);
         Some(template)
     });
     templates.collect()
+}
+
+/// Takes off what a mutator may change. Whether the pods ask for a token at all is not its business.
+fn relax(root: &mut Value, template: &[String], metadata: &[String], mutator: &Mutator) {
+    if let Some(Value::Object(template)) = at_mut(root, template) {
+        template.retain(|key, _| !SCHEDULING.contains(&&**key));
+        if let Some(Value::Object(spec)) = template.get_mut("spec") {
+            spec.retain(|key, _| !SCHEDULING.contains(&&**key));
+        }
+    }
+    let Some(metadata) = at_mut(root, metadata) else {
+        return;
+    };
+    if let Some(Value::Object(labels)) = metadata.get_mut("labels") {
+        labels.retain(|key, _| key == names::INJECT_LABEL);
+    }
+    if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+        annotations.retain(|key, _| !mutator.may_change(key));
+    }
 }
 
 /// Takes off what is ours. An empty map and none are the same code.
@@ -54,7 +84,7 @@ fn strip(root: &mut Value, metadata: &[String], own_map: bool) {
         annotations.retain(|key, _| !names::OWN_KEYS.contains(&&**key) && key != RESTARTED_AT);
     }
     if let Some(Value::Object(labels)) = fields.get_mut("labels") {
-        labels.retain(|key, _| key != names::INJECTED_LABEL);
+        labels.retain(|key, _| !names::OWN_KEYS.contains(&&**key));
     }
     for key in ["annotations", "labels", "creationTimestamp"] {
         if fields.get(key).is_some_and(is_empty) {

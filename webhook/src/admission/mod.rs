@@ -1,16 +1,20 @@
 //! Admission as a function: a request, the policy, the keys and the facts in; an answer out.
 
+pub mod asks;
 mod code;
+mod connect;
 mod pod;
 mod template;
 mod workload;
 
 use kube2hadoop_stamp::{PodClaims, SigningKey, StampError, VerifyingKeys};
 
-use crate::identity::{Identity, IdentityPolicy, Rule};
+use crate::identity::{Authority, Identity, IdentityPolicy, Rule};
 use crate::inject::InjectPolicy;
 use crate::kinds::Kinds;
 use crate::review::{Answer, Operation, Request};
+
+pub use connect::{Connect, Target, is_way_in};
 
 /// By which entry of the webhook configuration the request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct Policy {
     pub unmapped_update: UnmappedUpdate,
     /// The kinds whose templates are stamped.
     pub kinds: Kinds,
+    /// Of others' connections into stamped pods.
+    pub connect: Connect,
 }
 
 /// What becomes of an update by nobody that would take a valid stamp away.
@@ -58,8 +64,12 @@ pub struct Caller {
     pub pod: Option<PodClaims>,
     /// The namespace of the asking service account is in scope.
     pub service_account_in_scope: bool,
-    /// Something grants the `run-as` that this request asks for.
-    pub run_as_granted: bool,
+    /// The user that the object's namespace asks for by default.
+    pub namespace_run_as: Option<String>,
+    /// What is known about the right to run as somebody else.
+    pub authority: Option<Authority>,
+    /// What is connected to.
+    pub target: Option<Target>,
 }
 
 /// Everything that a decision depends on.
@@ -106,6 +116,8 @@ pub enum Outcome {
     Injected,
     Stamped,
     Kept,
+    /// Let through, with a word.
+    Warned,
     Denied,
 }
 
@@ -133,7 +145,8 @@ impl Decision {
         self.user = Some(identity.user.to_string());
         self.rule = Some(identity.rule);
         self.answer.audit.insert("user", identity.user.to_string());
-        self.answer.audit.insert("rule", identity.rule.to_string());
+        self.answer.audit.insert("rule", identity.why());
+        self.answer.warnings.extend(identity.notice());
         self
     }
 
@@ -150,6 +163,9 @@ impl Decision {
 /// # Errors
 /// A request without object or namespace, or whose object is malformed where it is read.
 pub fn admit(request: &Request<'_>, context: &Context<'_>) -> Result<Decision, AdmissionError> {
+    if request.operation == Operation::Connect {
+        return Ok(connect::admit(request, context));
+    }
     let subresource = request
         .sub_resource
         .as_deref()

@@ -80,10 +80,7 @@ impl Admission<'_> {
         let username = &*self.request.user_info.username;
         let subject = self.subject();
         let stamp = self.pod.metadata.annotation(names::STAMP);
-        let trusted = policy
-            .identity
-            .trusted_controllers
-            .serve(username, "", "Pod");
+        let trusted = policy.identity.trusts(username, "", "Pod");
         // Only a controller's pod carries a stamp that means anything; others' are not even looked at.
         let template = stamp
             .filter(|_| trusted)
@@ -93,9 +90,10 @@ impl Admission<'_> {
             from_pod: self.request.user_info.is_pod(),
             caller_pod: self.context.caller.pod.as_ref(),
             template: template.as_ref(),
-            owned: Owned::of(&self.pod.metadata),
+            owned: policy.identity.owned(username, &self.pod.metadata),
             service_account_in_scope: self.context.caller.service_account_in_scope,
-            run_as_granted: self.context.caller.run_as_granted,
+            namespace_run_as: self.context.caller.namespace_run_as.as_deref(),
+            authority: self.context.caller.authority.as_ref(),
         };
         let decided = decide(&policy.identity, &subject, &facts);
         match (decided, self.earlier().filter(|_| trusted)) {
@@ -222,6 +220,7 @@ fn from_earlier(earlier: PodClaims, owned: Option<Owned<'_>>) -> Result<Identity
         origin: Some(origin),
         job: earlier.job,
         rule: crate::identity::Rule::Template,
+        grant: None,
     })
 }
 

@@ -61,14 +61,14 @@ impl<'a> Template<'a> {
         let present = present.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
         check_size(present, &wanted)?;
         self.write(ops, &BTreeMap::from(wanted));
-        self.unlabel(ops);
+        self.unlabel(ops, |_| false);
         Ok(())
     }
 
     /// Takes off all that is under our keys.
     pub(super) fn strip(&self, ops: &mut Ops) {
         self.write(ops, &BTreeMap::new());
-        self.unlabel(ops);
+        self.unlabel(ops, |_| false);
     }
 
     /// Brings our keys back to what they are in the old template.
@@ -79,9 +79,7 @@ impl<'a> Template<'a> {
             &own.filter_map(|key| Some((key, old.annotation(key)?)))
                 .collect(),
         );
-        if old.label(names::INJECTED_LABEL).is_none() {
-            self.unlabel(ops);
-        }
+        self.unlabel(ops, |key| old.label(key).is_some());
     }
 
     /// Makes the annotations under our keys be exactly these.
@@ -112,10 +110,12 @@ impl<'a> Template<'a> {
         }
     }
 
-    fn unlabel(&self, ops: &mut Ops) {
-        if self.label(names::INJECTED_LABEL).is_some() {
-            let label = ["labels", names::INJECTED_LABEL];
-            ops.remove(self.metadata().into_iter().chain(label));
+    /// Takes our labels off, but for those that stay.
+    fn unlabel(&self, ops: &mut Ops, stays: impl Fn(&str) -> bool) {
+        for key in names::OWN_KEYS {
+            if self.label(key).is_some() && !stays(key) {
+                ops.remove(self.metadata().into_iter().chain(["labels", key]));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use super::*;
 use crate::review::parse;
 
 mod custom_resources;
+mod operators;
 mod pods;
 mod workloads;
 
@@ -40,6 +41,7 @@ impl World {
                 issuer: "k".into(),
                 unmapped_update: UnmappedUpdate::Deny,
                 kinds: serde_json::from_value(json!([])).unwrap(),
+                connect: Connect::Deny,
             },
             keys: Keys {
                 verifying: signing.public(),

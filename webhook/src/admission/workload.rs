@@ -1,12 +1,14 @@
 //! A workload: every template of it is stamped for whoever answers for what it runs.
 
-use kube2hadoop_stamp::{ObjectName, Origin, TemplateClaims, names};
+mod whose;
+
+use kube2hadoop_stamp::names;
 use serde_json::Value;
 
 use super::code::{code, elsewhere, smuggled};
 use super::template::Template;
 use super::{AdmissionError, Asked, Context, Decision, Outcome, UNCLEAR, UnmappedUpdate, asked};
-use crate::identity::{Facts, Identity, Nobody, Owned, Subject, decide};
+use crate::identity::{Identity, Nobody};
 use crate::inject::{Ops, strip};
 use crate::kinds::{Kind, Spot};
 use crate::pod::Metadata;
@@ -30,16 +32,16 @@ pub(super) fn admit(
     let Whole { metadata } = request
         .object
         .map_or(Ok(Whole::default()), |raw| serde_json::from_str(raw.get()))?;
-    let code = code(&object, kind);
+    let mutator = context.policy.identity.mutator(&request.user_info.username);
+    let runs = |object: &Value| code(object, kind, mutator);
+    let code = runs(&object);
     let workload = Workload {
         metadata,
         request,
         context,
         namespace,
         object: &object,
-        unchanged: old
-            .as_ref()
-            .is_some_and(|old| self::code(old, kind) == code),
+        unchanged: old.as_ref().is_some_and(|old| runs(old) == code),
         old: old.as_ref(),
         elsewhere: elsewhere(&code, kind),
     };
@@ -146,11 +148,29 @@ impl Workload<'_> {
             (Some(old), None, _) if self.is_running_job() => {
                 Ok(Fate::Restored(old, self.recreate(asked)))
             }
+            (same, Some((before, _)), Asked::No)
+                if template.label(names::INJECT_LABEL).is_some() =>
+            {
+                Ok(self.disabled(template, same, &before))
+            }
             (_, _, Asked::No) => Ok(Fate::Stripped(None)),
             (_, _, Asked::Unclear) => Ok(Fate::Denied(UNCLEAR.to_owned())),
             (same, kept, _) => {
                 self.stamped(template, asked, same, kept.map(|(identity, _)| identity))
             }
+        }
+    }
+
+    /// Somebody may switch the token off. Nobody takes it away, by this way either.
+    fn disabled<'b>(
+        &self,
+        template: &Template<'_>,
+        same: Option<Template<'b>>,
+        before: &Identity,
+    ) -> Fate<'b> {
+        match self.identity(&self.subject(template), template) {
+            Ok(_) => Fate::Stripped(None),
+            Err(nobody) => self.nobody(nobody, Asked::No, same, Some(before)),
         }
     }
 
@@ -223,92 +243,6 @@ impl Workload<'_> {
         )))
     }
 
-    fn subject<'a>(&'a self, template: &Template<'a>) -> Subject<'a> {
-        Subject {
-            namespace: self.namespace,
-            service_account: template.service_account(),
-            group: &self.request.kind.group,
-            kind: &self.request.kind.kind,
-            run_as: template.annotation(names::RUN_AS),
-        }
-    }
-
-    fn identity(&self, subject: &Subject<'_>, template: &Template<'_>) -> Result<Identity, Nobody> {
-        if let Some(key) = self.elsewhere {
-            return Err(Nobody::CodeElsewhere(key.to_owned()));
-        }
-        let brought = self.verified(template);
-        let here = self.origin();
-        // Under reinvocation a Job of a CronJob carries the stamp with itself as origin.
-        let restamped = brought.as_ref().is_some_and(|claims| claims.origin == here);
-        let itself = self.metadata.name.as_deref().filter(|_| restamped);
-        let itself = itself.map(|name| Owned {
-            api_version: &here.api_version,
-            kind: &here.kind,
-            name,
-            labels: None,
-        });
-        let facts = Facts {
-            username: &self.request.user_info.username,
-            from_pod: self.request.user_info.is_pod(),
-            caller_pod: self.context.caller.pod.as_ref(),
-            template: brought.as_ref(),
-            owned: itself.or_else(|| Owned::of(&self.metadata)),
-            service_account_in_scope: self.context.caller.service_account_in_scope,
-            run_as_granted: self.context.caller.run_as_granted,
-        };
-        decide(&self.context.policy.identity, subject, &facts)
-    }
-
-    /// The template stamp that the object carries, if it verifies. [`decide`] uses it for trusted controllers only.
-    fn verified(&self, template: &Template<'_>) -> Option<TemplateClaims> {
-        let Context { policy, keys, .. } = *self.context;
-        keys.verifying
-            .verify_template(template.annotation(names::STAMP)?, &policy.issuer)
-            .ok()
-    }
-
-    /// The identity that the old template's stamp gives this workload, with the stamp.
-    fn valid(&self, old: &Template<'_>) -> Option<(Identity, String)> {
-        let claims = self.verified(old)?;
-        let here = Owned {
-            api_version: &self.request.kind.api_version(),
-            kind: &self.request.kind.kind,
-            name: self.metadata.name.as_deref()?,
-            // A ReplicaSet carries its Deployment's stamp.
-            labels: self.metadata.labels.as_ref(),
-        };
-        let fits = claims.ns == self.namespace
-            && claims.sa == old.service_account()
-            && crate::identity::fits(&claims.origin, &here)
-            && !self.context.policy.identity.deny.contains(&claims.sub);
-        let identity = Identity {
-            user: claims.sub,
-            submitter: claims.submitter,
-            origin: None,
-            job: claims.job,
-            rule: crate::identity::Rule::Template,
-        };
-        fits.then(|| Some((identity, old.annotation(names::STAMP)?.to_owned())))?
-    }
-
-    fn origin(&self) -> Origin {
-        let name = self
-            .metadata
-            .name
-            .as_deref()
-            .or(self.request.name.as_deref())
-            .filter(|name| !name.is_empty());
-        Origin {
-            api_version: self.request.kind.api_version(),
-            kind: self.request.kind.kind.to_string(),
-            name: match (name, self.metadata.generate_name.as_deref()) {
-                (None, Some(prefix)) => ObjectName::GenerateName(prefix.to_owned()),
-                (name, _) => ObjectName::Name(name.unwrap_or_default().to_owned()),
-            },
-        }
-    }
-
     fn is_controllers_replica_set(&self) -> bool {
         &*self.request.kind.kind == "ReplicaSet" && self.by_its_operator()
     }
@@ -318,8 +252,8 @@ impl Workload<'_> {
         let Request {
             kind, user_info, ..
         } = self.request;
-        let trusted = &self.context.policy.identity.trusted_controllers;
-        trusted.serve(&user_info.username, &kind.group, &kind.kind)
+        let policy = &self.context.policy.identity;
+        policy.trusts(&user_info.username, &kind.group, &kind.kind)
     }
 
     /// The API server refuses any change of a running Job's template.

@@ -5,9 +5,11 @@ use std::fmt;
 use kube2hadoop_stamp::{HadoopUser, JobId, ObjectName, Origin, PodClaims, TemplateClaims};
 
 use super::IdentityPolicy;
+use super::nobody::Nobody;
 use super::origin::{Owned, fits, resolved};
+use super::run_as::{Authority, Grant, Verdict};
 
-const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
+pub(super) const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 
 /// What is asked about: one pod, or one pod template.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +37,10 @@ pub struct Facts<'a> {
     pub owned: Option<Owned<'a>>,
     /// The namespace of a service account that asks is in scope, so that its editors can act as it.
     pub service_account_in_scope: bool,
-    /// Something grants the user that the annotation asks for.
-    pub run_as_granted: bool,
+    /// The user that the object's namespace asks for by default.
+    pub namespace_run_as: Option<&'a str>,
+    /// What is known about the right to run as somebody else.
+    pub authority: Option<&'a Authority>,
 }
 
 /// Somebody: the effective user, and by which rule.
@@ -50,6 +54,8 @@ pub struct Identity {
     /// The job that is inherited.
     pub job: Option<JobId>,
     pub rule: Rule,
+    /// What let them run as another than the rule says.
+    pub grant: Option<Grant>,
 }
 
 /// Which rule decided.
@@ -73,53 +79,6 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Nobody, or refused. The texts tell the person what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Nobody {
-    #[error(
-        "the pod that asks has no valid stamp, so what it submits runs as nobody: label it for injection"
-    )]
-    UnstampedPod,
-    #[error(
-        "its template carries no valid stamp for this namespace and service account: update or recreate the workload"
-    )]
-    UnstampedTemplate,
-    #[error(
-        "its template's stamp is for another object: recreate the workload instead of copying its annotations"
-    )]
-    OtherOrigin,
-    #[error(
-        "no mapping rule knows the user «{0}»: ask the administrator to add one to identity.mappings"
-    )]
-    Unmapped(String),
-    #[error(
-        "mapping[{place}] makes no Hadoop user name of «{username}»: ask the administrator to correct it"
-    )]
-    BadName { place: usize, username: String },
-    #[error(
-        "«{0}» is a service account of a namespace in scope, and everybody who may edit there can act as it: \
-         submit as yourself, or ask the administrator for identity.allowNamespaceEditors"
-    )]
-    ServiceAccountInScope(String),
-    #[error(
-        "its {0} refers to another object, and whoever may change that one would run code as its submitter: \
-         write the code into this object"
-    )]
-    CodeElsewhere(String),
-    #[error("run-as «{0}» is no Hadoop user name")]
-    BadRunAs(String),
-    #[error(
-        "run-as {wanted} is not granted to {username}, who is {own}: remove the annotation kube2hadoop.io/run-as"
-    )]
-    RunAs {
-        wanted: HadoopUser,
-        username: String,
-        own: HadoopUser,
-    },
-    #[error("the Hadoop user {0} is on the deny list, and nobody runs as it{asked}", asked = if *.1 { " (run-as)" } else { "" })]
-    Denied(HadoopUser, bool),
-}
-
 /// Who is behind this.
 ///
 /// # Errors
@@ -129,19 +88,18 @@ pub fn decide(
     subject: &Subject<'_>,
     facts: &Facts<'_>,
 ) -> Result<Identity, Nobody> {
-    let trusted = policy
-        .trusted_controllers
-        .serve(facts.username, subject.group, subject.kind);
+    let trusted = policy.trusts(facts.username, subject.group, subject.kind);
     // An operator is a pod itself; what it makes of a stamped workload is still that workload's.
-    let identity = if facts.from_pod && (facts.caller_pod.is_some() || !trusted) {
-        inherit(facts)?
+    if facts.from_pod && (facts.caller_pod.is_some() || !trusted) {
+        // What the namespace asks for has been answered for the pod that asks.
+        run_as(policy, subject.run_as, facts, inherit(facts)?)
     } else if trusted {
         // The annotation run-as came down from the template, whose stamp has answered it.
-        return allowed(policy, from_template(subject, facts)?, false);
+        allowed(policy, from_template(subject, facts)?, false)
     } else {
-        mapped(policy, facts)?
-    };
-    run_as(policy, subject, facts, identity)
+        let wanted = subject.run_as.or(facts.namespace_run_as);
+        run_as(policy, wanted, facts, mapped(policy, facts)?)
+    }
 }
 
 fn inherit(facts: &Facts<'_>) -> Result<Identity, Nobody> {
@@ -152,6 +110,7 @@ fn inherit(facts: &Facts<'_>) -> Result<Identity, Nobody> {
         origin: None,
         job: caller.job.clone(),
         rule: Rule::Inherit,
+        grant: None,
     })
 }
 
@@ -173,17 +132,13 @@ fn from_template(subject: &Subject<'_>, facts: &Facts<'_>) -> Result<Identity, N
         origin: Some(resolved(&claims.origin, &owned)),
         job: claims.job.clone(),
         rule: Rule::Template,
+        grant: None,
     })
 }
 
 fn mapped(policy: &IdentityPolicy, facts: &Facts<'_>) -> Result<Identity, Nobody> {
     let username = facts.username.to_owned();
-    let found = policy
-        .mappings
-        .iter()
-        .enumerate()
-        .find_map(|(place, rule)| Some((place, rule.apply(facts.username)?)));
-    let Some((place, user)) = found else {
+    let Some((place, user)) = policy.mapped(facts.username) else {
         return Err(Nobody::Unmapped(username));
     };
     let guarded = facts.username.starts_with(SERVICE_ACCOUNT) && facts.service_account_in_scope;
@@ -197,6 +152,7 @@ fn mapped(policy: &IdentityPolicy, facts: &Facts<'_>) -> Result<Identity, Nobody
             origin: None,
             job: None,
             rule: Rule::Mapping(place),
+            grant: None,
         }),
         Err(_) => Err(Nobody::BadName { place, username }),
     }
@@ -204,11 +160,11 @@ fn mapped(policy: &IdentityPolicy, facts: &Facts<'_>) -> Result<Identity, Nobody
 
 fn run_as(
     policy: &IdentityPolicy,
-    subject: &Subject<'_>,
+    wanted: Option<&str>,
     facts: &Facts<'_>,
     own: Identity,
 ) -> Result<Identity, Nobody> {
-    let Some(wanted) = subject.run_as else {
+    let Some(wanted) = wanted else {
         return allowed(policy, own, false);
     };
     let wanted: HadoopUser = wanted
@@ -220,17 +176,41 @@ fn run_as(
     if wanted == own.user {
         return allowed(policy, own, true);
     }
-    if facts.run_as_granted {
-        return Ok(Identity {
-            user: wanted,
-            ..own
-        });
+    granted(policy, wanted, facts, own)
+}
+
+/// Somebody else: only by an answer about that very user.
+fn granted(
+    policy: &IdentityPolicy,
+    wanted: HadoopUser,
+    facts: &Facts<'_>,
+    own: Identity,
+) -> Result<Identity, Nobody> {
+    if !policy.run_as.may_be_granted(&wanted) {
+        return Err(Nobody::NotGrantable(wanted));
     }
-    Err(Nobody::RunAs {
-        wanted,
-        username: facts.username.to_owned(),
-        own: own.user,
-    })
+    // A pod that asked has a service account, as which every editor of the namespace can act.
+    let person = own.rule != Rule::Inherit;
+    let authority = facts.authority.filter(|_| person);
+    match authority.filter(|authority| authority.user == wanted) {
+        Some(Authority {
+            verdict: Verdict::Granted,
+            ..
+        }) => Ok(Identity {
+            user: wanted,
+            grant: Some(Grant::Rbac),
+            ..own
+        }),
+        Some(Authority {
+            verdict: Verdict::Unknown,
+            ..
+        }) => Err(Nobody::RunAsUnknown(wanted)),
+        _ => Err(Nobody::RunAs {
+            wanted,
+            username: facts.username.to_owned(),
+            own: own.user,
+        }),
+    }
 }
 
 fn allowed(policy: &IdentityPolicy, identity: Identity, asked: bool) -> Result<Identity, Nobody> {
@@ -242,6 +222,20 @@ fn allowed(policy: &IdentityPolicy, identity: Identity, asked: bool) -> Result<I
 }
 
 impl Identity {
+    /// The rule that decided, and what let them run as another.
+    pub fn why(&self) -> String {
+        match self.grant {
+            Some(grant) => format!("{}, run-as by {grant}", self.rule),
+            None => self.rule.to_string(),
+        }
+    }
+
+    /// What a person should read before they find files of another owner.
+    pub fn notice(&self) -> Option<String> {
+        self.grant
+            .map(|_| format!("kube2hadoop: this runs as {} ({})", self.user, self.why()))
+    }
+
     /// The claims of a pod stamp.
     pub fn pod_claims(
         &self,

@@ -20,14 +20,14 @@ struct MappingConfig {
     user: String,
 }
 
-/// Why a rule is refused when the configuration is read.
+/// Why a pattern is refused when the configuration is read.
 #[derive(Debug, thiserror::Error)]
 pub enum MappingError {
     #[error(
-        "mapping «{0}» is not anchored: begin it with ^ and end it with $, or it matches parts of user names"
+        "«{0}» is not anchored: begin it with ^ and end it with $, or it matches parts of names"
     )]
     NotAnchored(String),
-    #[error("mapping «{pattern}» is no regular expression: {source}")]
+    #[error("«{pattern}» is no regular expression: {source}")]
     Pattern {
         pattern: String,
         source: Box<regex::Error>,
@@ -45,15 +45,7 @@ impl TryFrom<MappingConfig> for Mapping {
 
     fn try_from(config: MappingConfig) -> Result<Self, MappingError> {
         let MappingConfig { pattern, user } = config;
-        if !pattern.starts_with('^') || !pattern.ends_with('$') || pattern.ends_with("\\$") {
-            return Err(MappingError::NotAnchored(pattern));
-        }
-        // The group makes `^a$|b` match whole names only, too.
-        let whole = format!("^(?:{pattern})$");
-        let compiled = Regex::new(&whole).map_err(|source| MappingError::Pattern {
-            pattern: pattern.clone(),
-            source: Box::new(source),
-        })?;
+        let compiled = anchored(&pattern)?;
         for group in groups(&user) {
             if !compiled.capture_names().flatten().any(|name| name == group) {
                 return Err(MappingError::Group {
@@ -68,6 +60,18 @@ impl TryFrom<MappingConfig> for Mapping {
             user,
         })
     }
+}
+
+/// A pattern that matches whole names only.
+pub(super) fn anchored(pattern: &str) -> Result<Regex, MappingError> {
+    if !pattern.starts_with('^') || !pattern.ends_with('$') || pattern.ends_with("\\$") {
+        return Err(MappingError::NotAnchored(pattern.to_owned()));
+    }
+    // The group makes `^a$|b` match whole names only, too.
+    Regex::new(&format!("^(?:{pattern})$")).map_err(|source| MappingError::Pattern {
+        pattern: pattern.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 /// The names in `${name}`.

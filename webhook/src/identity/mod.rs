@@ -3,14 +3,23 @@
 mod controllers;
 mod decide;
 mod mapping;
+mod nobody;
+mod operators;
 mod origin;
+mod run_as;
 
+use kube2hadoop_stamp::{HadoopUser, InvalidUser};
 use serde::Deserialize;
 
+use crate::pod::Metadata;
+
 pub use controllers::Controllers;
-pub use decide::{Facts, Identity, Nobody, Rule, Subject, decide};
+pub use decide::{Facts, Identity, Rule, Subject, decide};
 pub use mapping::{Mapping, MappingError};
+pub use nobody::Nobody;
+pub use operators::{Mutator, Operator, OperatorError, Operators};
 pub use origin::{Owned, fits, resolved};
+pub use run_as::{Authority, Grant, Grantable, RunAsPolicy, Verdict};
 
 /// The `identity` section of the configuration.
 #[derive(Debug, Deserialize)]
@@ -27,6 +36,53 @@ pub struct IdentityPolicy {
     /// User names whose template stamps are kept, with the kinds they serve.
     #[serde(default)]
     pub trusted_controllers: Controllers,
+    /// Operators likewise, besides Kubernetes' own controllers.
+    #[serde(default)]
+    pub trusted_operators: Operators,
+    /// Who may change scheduling, labels and some annotations of templates without answering for them.
+    #[serde(default)]
+    pub mutators: Vec<Mutator>,
+    /// Who may run as somebody else.
+    #[serde(default)]
+    pub run_as: RunAsPolicy,
+}
+
+impl IdentityPolicy {
+    /// Is this user trusted to make objects of this kind from stamped templates?
+    pub fn trusts(&self, username: &str, group: &str, kind: &str) -> bool {
+        self.trusted_controllers.serve(username, group, kind)
+            || self.trusted_operators.serve(username, group, kind)
+    }
+
+    /// What an object that this user made says of where it comes from.
+    pub fn owned<'a>(&'a self, username: &str, metadata: &'a Metadata<'a>) -> Option<Owned<'a>> {
+        self.trusted_operators.owned(username, metadata)
+    }
+
+    /// The rights of a mutator, if this user is one.
+    pub fn mutator(&self, username: &str) -> Option<&Mutator> {
+        self.mutators.iter().find(|mutator| mutator.is(username))
+    }
+
+    /// The Hadoop user of a person. What acts as a service account may be any editor of its namespace.
+    pub fn person(&self, username: &str) -> Option<HadoopUser> {
+        let person = !username.starts_with(decide::SERVICE_ACCOUNT);
+        self.mapped(username).filter(|_| person)?.1.ok()
+    }
+
+    /// The user that the API server must be asked about: who is asked for, is not the caller, and may be granted.
+    pub fn needs_authority(&self, username: &str, asked: &str) -> Option<HadoopUser> {
+        let asked: HadoopUser = asked.parse().ok()?;
+        let (_, own) = self.mapped(username)?;
+        let other = own.ok()? != asked && !self.deny.contains(&asked);
+        (other && self.run_as.may_be_granted(&asked)).then_some(asked)
+    }
+
+    /// The first rule that knows the user name, by its place, and what it makes of it.
+    fn mapped(&self, username: &str) -> Option<(usize, Result<HadoopUser, InvalidUser>)> {
+        let mut rules = self.mappings.iter().enumerate();
+        rules.find_map(|(place, rule)| Some((place, rule.apply(username)?)))
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ fn policy() -> IdentityPolicy {
         {"match": r"^(?<name>[a-z]+)@example\.com$", "user": "${name}"},
         {"match": "^system:serviceaccount:(?<ns>[a-z]+):etl$", "user": "svc-${ns}"},
         {"match": "^odd (?<rest>.*)$", "user": "${rest}"},
-    ]}))
+    ], "runAs": {"grantable": ["^etl-[a-z]+$"]}}))
     .unwrap()
 }
 
@@ -60,7 +60,7 @@ const JOBS: &str = "system:serviceaccount:kube-system:job-controller";
 
 fn ask(subject: Subject<'_>, facts: Facts<'_>) -> String {
     match decide(&policy(), &subject, &facts) {
-        Ok(identity) => format!("{} by {}", identity.user, identity.rule),
+        Ok(identity) => format!("{} by {}", identity.user, identity.why()),
         Err(nobody) => format!("{nobody:?}"),
     }
 }
@@ -87,6 +87,18 @@ fn every_way_to_be_somebody_or_nobody() {
         run_as: Some(run_as),
         ..POD
     };
+    let about = |user: &str, verdict| Authority {
+        user: user.parse().unwrap(),
+        verdict,
+    };
+    let (granted, refused) = (
+        about("etl-hr", Verdict::Granted),
+        about("etl-hr", Verdict::Refused),
+    );
+    let (unknown, wild) = (
+        about("etl-hr", Verdict::Unknown),
+        about("bob", Verdict::Granted),
+    );
     let elsewhere = Owned {
         name: "etl-two",
         ..OF_ETL
@@ -115,7 +127,27 @@ fn every_way_to_be_somebody_or_nobody() {
         // A person who brings a template stamp is who they are.
         (POD, Facts { template: Some(&good), owned: Some(OF_ETL), ..user("alice@example.com") }, "alice by mapping[0]"),
         (as_user("alice"), user("alice@example.com"), "alice by mapping[0]"),
-        (as_user("bob"), user("alice@example.com"), "RunAs"),
+        (as_user("bob"), user("alice@example.com"), "NotGrantable"),
+        (as_user("etl-hr"), user("alice@example.com"), "RunAs {"),
+        (as_user("etl-hr"), Facts { authority: Some(&granted), ..user("alice@example.com") }, "etl-hr by mapping[0], run-as by rbac"),
+        (as_user("etl-hr"), Facts { authority: Some(&refused), ..user("alice@example.com") }, "RunAs {"),
+        (as_user("etl-hr"), Facts { authority: Some(&unknown), ..user("alice@example.com") }, "RunAsUnknown"),
+        // What is granted for one user says nothing of another, and nothing makes somebody of nobody.
+        (as_user("etl-fin"), Facts { authority: Some(&granted), ..user("alice@example.com") }, "RunAs {"),
+        (as_user("etl-hr"), Facts { authority: Some(&granted), ..user("alice@evil.org") }, "Unmapped"),
+        (as_user("bob"), Facts { authority: Some(&wild), ..user("alice@example.com") }, "NotGrantable"),
+        (as_user("root"), Facts { authority: Some(&wild), ..user("alice@example.com") }, "Denied"),
+        // Every editor of the namespace can act as the service account of a pod in it.
+        (as_user("etl-hr"), Facts { caller_pod: Some(&caller), authority: Some(&granted), ..pod }, "RunAs {"),
+        (as_user("etl-hr"), Facts { service_account_in_scope: true, authority: Some(&granted), ..user("system:serviceaccount:ci:etl") },
+            "ServiceAccountInScope"),
+        // By default of the namespace: for people, not for what has its identity already.
+        (POD, Facts { namespace_run_as: Some("etl-hr"), authority: Some(&granted), ..user("alice@example.com") }, "etl-hr by mapping[0]"),
+        (POD, Facts { namespace_run_as: Some("etl-hr"), ..user("alice@example.com") }, "RunAs {"),
+        (as_user("alice"), Facts { namespace_run_as: Some("etl-hr"), ..user("alice@example.com") }, "alice by mapping[0]"),
+        (POD, Facts { namespace_run_as: Some("etl-hr"), caller_pod: Some(&caller), ..pod }, "carol by inherit"),
+        (POD, Facts { namespace_run_as: Some("etl-hr"), ..job }, "bob by template"),
+        (POD, Facts { namespace_run_as: Some("root"), ..user("alice@example.com") }, "Denied"),
         (as_user("hdfs"), user("alice@example.com"), "Denied"),
         (as_user("../x"), user("alice@example.com"), "BadRunAs"),
         (as_user("a*)(uid=*"), user("alice@example.com"), "BadRunAs"),
@@ -146,4 +178,33 @@ fn a_long_name_is_not_repeated_whole() {
         },
     );
     assert!(refused.unwrap_err().to_string().len() < 200);
+}
+
+#[test]
+fn the_api_server_is_asked_only_where_its_answer_matters() {
+    let policy = policy();
+    let asks = |username, asked| policy.needs_authority(username, asked).is_some();
+    assert!(asks("alice@example.com", "etl-hr"));
+    for (username, asked) in [
+        ("alice@example.com", "alice"),
+        ("alice@example.com", "bob"),
+        ("alice@example.com", "hdfs"),
+        ("alice@example.com", "etl-hr/../x"),
+        ("alice@example.com", "x-etl-hr"),
+        ("nobody", "etl-hr"),
+        ("odd ../x", "etl-hr"),
+    ] {
+        assert!(!asks(username, asked), "{username} {asked}");
+    }
+}
+
+#[test]
+fn what_may_be_granted_is_anchored() {
+    for pattern in ["etl", "^etl", "etl$", ".*"] {
+        let policy = serde_json::json!({"grantable": [pattern]});
+        assert!(
+            serde_json::from_value::<RunAsPolicy>(policy).is_err(),
+            "{pattern}"
+        );
+    }
 }

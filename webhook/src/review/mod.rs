@@ -5,7 +5,9 @@
 mod answer;
 mod text;
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 pub use answer::Answer;
@@ -101,6 +103,11 @@ pub struct UserInfo<'a> {
     #[serde(borrow, default)]
     pub username: Text<'a>,
     #[serde(borrow, default)]
+    pub uid: Option<Text<'a>>,
+    /// Read only where somebody must be asked about them.
+    #[serde(borrow, default)]
+    groups: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     pub extra: Option<Extra<'a>>,
 }
 
@@ -111,15 +118,52 @@ impl UserInfo<'_> {
             .as_ref()
             .is_some_and(|extra| !extra.pod_name.is_empty() || !extra.pod_uid.is_empty())
     }
+
+    /// The groups; none where they cannot be read.
+    pub fn groups(&self) -> Option<Vec<String>> {
+        let Some(raw) = self.groups else {
+            return Some(Vec::new());
+        };
+        let groups: Option<_> = serde_json::from_str(raw.get()).ok()?;
+        Some(groups.unwrap_or_default())
+    }
+
+    /// Everything that the authenticator added; none where it cannot be read.
+    pub fn extras(&self) -> Option<BTreeMap<String, Vec<String>>> {
+        let Some(extra) = &self.extra else {
+            return Some(BTreeMap::new());
+        };
+        serde_json::from_str(extra.raw.get()).ok()
+    }
 }
 
-/// The extras that name the pod whose credential this is.
-#[derive(Debug, Default, Deserialize)]
+/// The extras, of which those are read that name the pod whose credential this is.
+#[derive(Debug)]
 pub struct Extra<'a> {
-    #[serde(borrow, default, rename = "authentication.kubernetes.io/pod-name")]
     pub pod_name: Vec<Text<'a>>,
-    #[serde(borrow, default, rename = "authentication.kubernetes.io/pod-uid")]
     pub pod_uid: Vec<Text<'a>>,
+    raw: &'a RawValue,
+}
+
+#[derive(Default, Deserialize)]
+struct OfPod<'a> {
+    #[serde(borrow, default, rename = "authentication.kubernetes.io/pod-name")]
+    pod_name: Vec<Text<'a>>,
+    #[serde(borrow, default, rename = "authentication.kubernetes.io/pod-uid")]
+    pod_uid: Vec<Text<'a>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Extra<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'a RawValue>::deserialize(deserializer)?;
+        let OfPod { pod_name, pod_uid } =
+            serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
+        Ok(Self {
+            pod_name,
+            pod_uid,
+            raw,
+        })
+    }
 }
 
 /// Reads a review and gives its request.

@@ -4,44 +4,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube2hadoop_stamp::{PodClaims, PodFacts, names};
+use kube2hadoop_stamp::{HadoopUser, PodClaims, PodFacts, names};
 
-use crate::admission::{Caller, Keys, Policy};
-use crate::review::Request;
+use super::cached::Cached;
+use super::cluster::{Cluster, Question, Unread};
+use crate::admission::{Caller, Connect, Keys, Policy, Target, asks, is_way_in};
+use crate::identity::{Authority, Verdict};
+use crate::review::{Operation, Request};
 
 const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 /// Well inside the API server's own patience with us.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Between creation and stamp of the asking pod, in seconds; as the fetcher's default.
 const WINDOW: u64 = 30;
-
-/// What is asked of the API server.
-pub trait Cluster: Send + Sync {
-    /// The pod, or none where there is none or it cannot be read.
-    fn pod(&self, namespace: String, name: String) -> BoxFuture<'_, Option<Pod>>;
-    /// The namespace, likewise.
-    fn namespace(&self, name: String) -> BoxFuture<'_, Option<Namespace>>;
-}
-
-impl Cluster for kube::Client {
-    fn pod(&self, namespace: String, name: String) -> BoxFuture<'_, Option<Pod>> {
-        let api = kube::Api::namespaced(self.clone(), &namespace);
-        Box::pin(async move { api.get_opt(&name).await.ok().flatten() })
-    }
-
-    fn namespace(&self, name: String) -> BoxFuture<'_, Option<Namespace>> {
-        let api = kube::Api::all(self.clone());
-        Box::pin(async move { api.get_opt(&name).await.ok().flatten() })
-    }
-}
+/// How long RBAC's answer is believed: what is taken back is gone after that.
+const BELIEVED: Duration = Duration::from_secs(10);
+/// How long a connection may be refused without reading the pod anew.
+const REFUSED: Duration = Duration::from_secs(5);
+const BOUND: usize = 1024;
 
 /// Looks callers up.
 pub struct Callers {
     cluster: Arc<dyn Cluster>,
     /// Are the guards in place? Without them a pod-bound token proves nothing.
     guarded: Arc<AtomicBool>,
+    authorities: Cached<Question, bool>,
+    /// By namespace and name, stamped pods that somebody was kept out of.
+    targets: Cached<(String, String), Target>,
 }
 
 impl std::fmt::Debug for Callers {
@@ -53,58 +43,145 @@ impl std::fmt::Debug for Callers {
 impl Callers {
     /// `guarded` is kept up to date by whoever watches the guards.
     pub fn new(cluster: Arc<dyn Cluster>, guarded: Arc<AtomicBool>) -> Self {
-        Self { cluster, guarded }
+        Self {
+            cluster,
+            guarded,
+            authorities: Cached::new(BOUND, BELIEVED),
+            targets: Cached::new(BOUND, REFUSED),
+        }
     }
 
     /// The facts that the decision on this request needs.
     pub async fn find(&self, request: &Request<'_>, policy: &Policy, keys: &Keys) -> Caller {
-        let Some((namespace, account)) = service_account(&request.user_info.username) else {
-            return Caller::default();
-        };
-        let kind = &request.kind;
-        if policy.identity.trusted_controllers.serve(
-            &request.user_info.username,
-            &kind.group,
-            &kind.kind,
-        ) {
+        if request.operation == Operation::Connect {
+            return self.connecting(request, policy, keys).await;
+        }
+        let (username, kind) = (&*request.user_info.username, &request.kind);
+        let account = service_account(username);
+        if account.is_some() && policy.identity.trusts(username, &kind.group, &kind.kind) {
             return Caller::default();
         }
         if request.user_info.is_pod() {
-            let pod = self
-                .pod(request, namespace, account, &policy.issuer, keys)
-                .await;
             return Caller {
-                pod,
+                pod: self.asking_pod(request, policy, keys).await,
                 ..Caller::default()
             };
         }
-        Caller {
-            service_account_in_scope: self.in_scope(namespace).await,
-            ..Caller::default()
+        let mut caller = Caller::default();
+        if let Some((namespace, _)) = account {
+            caller.service_account_in_scope = self.in_scope(namespace).await;
         }
+        if policy.identity.run_as.is_on() {
+            self.run_as(request, policy, &mut caller).await;
+        }
+        caller
     }
 
     /// What cannot be read counts as in scope: that is the answer which gives nothing away.
     async fn in_scope(&self, namespace: &str) -> bool {
-        let found =
-            tokio::time::timeout(PATIENCE, self.cluster.namespace(namespace.to_owned())).await;
-        let Ok(Some(namespace)) = found else {
+        let Some(namespace) = self.namespace(namespace).await else {
             return true;
         };
-        let labels = namespace.metadata.labels.unwrap_or_default();
-        labels
-            .get(names::INJECT_LABEL)
+        let label = namespace.metadata.labels.as_ref();
+        label
+            .and_then(|labels| labels.get(names::INJECT_LABEL))
             .is_some_and(|value| value != "disabled")
     }
 
-    async fn pod(
+    async fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {
+        let found = self.cluster.namespace(name.to_owned());
+        tokio::time::timeout(PATIENCE, found).await.ok().flatten()
+    }
+
+    /// Whom the object asks to run as, or its namespace by default, and whether RBAC lets the caller.
+    async fn run_as(&self, request: &Request<'_>, policy: &Policy, caller: &mut Caller) {
+        let Some(namespace) = request.namespace.as_deref() else {
+            return;
+        };
+        if let Some(namespace) = self.namespace(namespace).await {
+            let annotations = namespace.metadata.annotations.as_ref();
+            let default = annotations.and_then(|all| all.get(names::RUN_AS));
+            caller.namespace_run_as = default.cloned();
+        }
+        let own = asks::run_as(request, &policy.kinds);
+        let asked = own.as_ref().or(caller.namespace_run_as.as_ref());
+        let username = &*request.user_info.username;
+        let wanted = asked.and_then(|asked| policy.identity.needs_authority(username, asked));
+        if let Some(user) = wanted {
+            let verdict = self.verdict(request, namespace, &user).await;
+            caller.authority = Some(Authority { user, verdict });
+        }
+    }
+
+    async fn verdict(&self, request: &Request<'_>, namespace: &str, user: &HadoopUser) -> Verdict {
+        let Some(question) = question(request, namespace, user) else {
+            return Verdict::Unknown;
+        };
+        let known = self.authorities.get(&question);
+        let allowed = match known {
+            Some(allowed) => Some(allowed),
+            None => {
+                let asked = self.cluster.may_use(question.clone());
+                tokio::time::timeout(PATIENCE, asked).await.ok().flatten()
+            }
+        };
+        if let (None, Some(allowed)) = (known, allowed) {
+            self.authorities.put(question, allowed);
+        }
+        match allowed {
+            Some(true) => Verdict::Granted,
+            Some(false) => Verdict::Refused,
+            None => Verdict::Unknown,
+        }
+    }
+
+    async fn connecting(&self, request: &Request<'_>, policy: &Policy, keys: &Keys) -> Caller {
+        let way = request.sub_resource.as_deref().unwrap_or_default();
+        let (Some(namespace), Some(name)) = (&request.namespace, &request.name) else {
+            return Caller::default();
+        };
+        if policy.connect == Connect::Allow || !is_way_in(way) {
+            return Caller::default();
+        }
+        let pod = if request.user_info.is_pod() {
+            self.asking_pod(request, policy, keys).await
+        } else {
+            None
+        };
+        let mut caller = Caller {
+            pod,
+            ..Caller::default()
+        };
+        let key = (namespace.to_string(), name.to_string());
+        caller.target = self.targets.get(&key);
+        // A name may pass to another pod meanwhile: what is remembered keeps out, and lets nobody in.
+        if !caller.is_kept_out(request, &policy.identity) {
+            caller.target = Some(self.target(&key).await);
+        }
+        if let Some(target @ Target::Stamped { .. }) = &caller.target
+            && caller.is_kept_out(request, &policy.identity)
+        {
+            self.targets.put(key, target.clone());
+        }
+        caller
+    }
+
+    async fn target(&self, (namespace, name): &(String, String)) -> Target {
+        let found = self.cluster.pod(namespace.clone(), name.clone());
+        match tokio::time::timeout(PATIENCE, found).await {
+            Ok(Ok(pod)) => pod.map_or(Target::Free, |pod| target(&pod)),
+            Ok(Err(Unread)) | Err(_) => Target::Unknown,
+        }
+    }
+
+    /// The claims of the pod whose credential this is, if the user name is its service account.
+    async fn asking_pod(
         &self,
         request: &Request<'_>,
-        namespace: &str,
-        account: &str,
-        issuer: &str,
+        policy: &Policy,
         keys: &Keys,
     ) -> Option<PodClaims> {
+        let (namespace, account) = service_account(&request.user_info.username)?;
         if !self.guarded.load(Ordering::Relaxed) {
             return None;
         }
@@ -113,8 +190,34 @@ impl Callers {
             return None;
         };
         let found = self.cluster.pod(namespace.to_owned(), name.to_string());
-        let pod = tokio::time::timeout(PATIENCE, found).await.ok().flatten()?;
-        stamped(&pod, account, uid, issuer, keys)
+        let found = tokio::time::timeout(PATIENCE, found).await.ok()?;
+        stamped(&found.ok()??, account, uid, &policy.issuer, keys)
+    }
+}
+
+/// None where the user info is not what the API server writes.
+fn question(request: &Request<'_>, namespace: &str, user: &HadoopUser) -> Option<Question> {
+    let who = &request.user_info;
+    Some(Question {
+        username: who.username.to_string(),
+        uid: who.uid.as_deref().map(str::to_owned),
+        groups: who.groups()?,
+        extra: who.extras()?,
+        namespace: namespace.to_owned(),
+        user: user.to_string(),
+    })
+}
+
+/// Any stamp counts here, also of a key that was taken out since: the tokens are in the pod.
+fn target(pod: &Pod) -> Target {
+    let annotations = pod.metadata.annotations.as_ref();
+    let annotation = |key| annotations.and_then(|all| all.get(key)).cloned();
+    if annotation(names::STAMP).is_none() {
+        return Target::Free;
+    }
+    Target::Stamped {
+        user: annotation(names::USER).unwrap_or_default(),
+        submitter: annotation(names::SUBMITTER).unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The router: reads a body, gathers the facts, asks [`admit`], writes the answer.
 
+mod cached;
 mod caller;
+mod cluster;
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -16,7 +18,8 @@ use axum::routing::post;
 use futures::FutureExt;
 use http_body_util::LengthLimitError;
 
-pub use caller::{Callers, Cluster};
+pub use caller::Callers;
+pub use cluster::{ApiServer, Cluster, Question, Unread};
 
 use crate::admission::{AdmissionError, Context, Keys, Policy, Scope, admit};
 use crate::audit;

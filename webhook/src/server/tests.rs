@@ -13,6 +13,9 @@ use tower::ServiceExt;
 use super::*;
 use crate::config::Config;
 
+mod connect;
+mod facts;
+
 const REVIEW: &str = include_str!("../../tests/fixtures/pod-create-review.json");
 const CONFIG: &str = include_str!("../../tests/fixtures/webhook.yaml");
 const ISSUER: &str = "kube2hadoop";
@@ -30,10 +33,21 @@ enum Scenario {
 }
 
 impl Cluster for Scenario {
-    fn pod(&self, _: String, _: String) -> BoxFuture<'_, Option<Pod>> {
+    fn pod(&self, _: String, _: String) -> BoxFuture<'_, Result<Option<Pod>, Unread>> {
         Box::pin(async move {
             match self {
-                Self::Pod(pod) => Some((**pod).clone()),
+                Self::Pod(pod) => Ok(Some((**pod).clone())),
+                Self::Hangs => std::future::pending().await,
+                Self::Panics => panic!("a defect"),
+                _ => Ok(None),
+            }
+        })
+    }
+
+    fn namespace(&self, _: String) -> BoxFuture<'_, Option<Arc<Namespace>>> {
+        Box::pin(async move {
+            match self {
+                Self::Namespace(namespace) => Some(Arc::new((**namespace).clone())),
                 Self::Hangs => std::future::pending().await,
                 Self::Panics => panic!("a defect"),
                 _ => None,
@@ -41,15 +55,8 @@ impl Cluster for Scenario {
         })
     }
 
-    fn namespace(&self, _: String) -> BoxFuture<'_, Option<Namespace>> {
-        Box::pin(async move {
-            match self {
-                Self::Namespace(namespace) => Some((**namespace).clone()),
-                Self::Hangs => std::future::pending().await,
-                Self::Panics => panic!("a defect"),
-                _ => None,
-            }
-        })
+    fn may_use(&self, _: Question) -> BoxFuture<'_, Option<bool>> {
+        Box::pin(std::future::ready(None))
     }
 }
 

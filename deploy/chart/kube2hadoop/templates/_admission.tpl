@@ -56,7 +56,10 @@ Of a list (expression, steps, depth): does anything at the path ask for Hadoop, 
 {{- end }}
 {{- end }}
 
-{{/* Of a kind: the condition under which the webhook sees it in a namespace without the label. */}}
+{{/*
+Of a kind: the condition under which the webhook sees it in a namespace without the label. What must always be seen is
+seen when it is made and when what runs changes, so that its operator keeps its books with the webhook down, too.
+*/}}
 {{- define "kube2hadoop.kindAsks" -}}
 {{- $parts := list (printf "!(request.kind.group == '%s' && request.kind.kind == '%s')" .group .kind) }}
 {{- range .templates }}
@@ -65,6 +68,13 @@ Of a list (expression, steps, depth): does anything at the path ask for Hadoop, 
 {{- $steps := splitList "/" (trimPrefix "/" $path) }}
 {{- if $metadata }}{{ $steps = concat $steps (splitList "/" $metadata) }}{{ end }}
 {{- $parts = append $parts (include "kube2hadoop.asksAt" (list "object" $steps 0)) }}
+{{- end }}
+{{- if .always }}
+{{- $parts = concat $parts (list "oldObject == null" "object.?spec != oldObject.?spec") }}
+{{- range .alsoCode }}
+{{- $at := join ".?" (splitList "/" (trimPrefix "/" .)) }}
+{{- $parts = append $parts (printf "object.?%s != oldObject.?%s" $at $at) }}
+{{- end }}
 {{- end }}
 {{- join " || " $parts }}
 {{- end }}

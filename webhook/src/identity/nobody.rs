@@ -1,0 +1,57 @@
+//! Nobody, or refused: every reason there is.
+
+use kube2hadoop_stamp::HadoopUser;
+
+/// Nobody, or refused. The texts tell the person what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Nobody {
+    #[error(
+        "the pod that asks has no valid stamp, so what it submits runs as nobody: label it for injection"
+    )]
+    UnstampedPod,
+    #[error(
+        "its template carries no valid stamp for this namespace and service account: update or recreate the workload"
+    )]
+    UnstampedTemplate,
+    #[error(
+        "its template's stamp is for another object: recreate the workload instead of copying its annotations"
+    )]
+    OtherOrigin,
+    #[error(
+        "no mapping rule knows the user «{0}»: ask the administrator to add one to identity.mappings"
+    )]
+    Unmapped(String),
+    #[error(
+        "mapping[{place}] makes no Hadoop user name of «{username}»: ask the administrator to correct it"
+    )]
+    BadName { place: usize, username: String },
+    #[error(
+        "«{0}» is a service account of a namespace in scope, and everybody who may edit there can act as it: \
+         submit as yourself, or ask the administrator for identity.allowNamespaceEditors"
+    )]
+    ServiceAccountInScope(String),
+    #[error(
+        "its {0} refers to another object, and whoever may change that one would run code as its submitter: \
+         write the code into this object"
+    )]
+    CodeElsewhere(String),
+    #[error("run-as «{0}» is no Hadoop user name")]
+    BadRunAs(String),
+    #[error(
+        "run-as {0} can be granted to nobody: the administrator names who can be in identity.runAs.grantable"
+    )]
+    NotGrantable(HadoopUser),
+    #[error("whether you may run as {0} could not be found out in time: try again")]
+    RunAsUnknown(HadoopUser),
+    #[error(
+        "run-as {wanted} is not granted to {username}, who is {own}: remove the annotation kube2hadoop.io/run-as, \
+         or ask for the verb use on hadoopusers.kube2hadoop.io/{wanted} in this namespace"
+    )]
+    RunAs {
+        wanted: HadoopUser,
+        username: String,
+        own: HadoopUser,
+    },
+    #[error("the Hadoop user {0} is on the deny list, and nobody runs as it{asked}", asked = if *.1 { " (run-as)" } else { "" })]
+    Denied(HadoopUser, bool),
+}
