@@ -9,6 +9,7 @@ use crate::review::parse;
 mod custom_resources;
 mod operators;
 mod pods;
+mod properties;
 mod workloads;
 
 const ALICE: &str = "alice@example.com";
