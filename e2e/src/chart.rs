@@ -119,6 +119,7 @@ fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
         },
         "identity": {
             "mappings": [{"match": r"^(?<name>[a-z][a-z0-9]*)@example\.com$", "user": "${name}"}],
+            "runAs": {"grantable": ["^etl-[a-z]+$"]},
         },
         // What tests wait for shall not take minutes.
         "inject": {"deadlineSeconds": 45},

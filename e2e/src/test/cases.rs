@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Scene, attacks, bad_input, lifecycle, main_job, operations};
+use super::{Scene, attacks, bad_input, identity, lifecycle, main_job, operations};
 
 /// One end-to-end test.
 pub struct Case {
@@ -43,6 +43,11 @@ pub fn all() -> Vec<Case> {
             a_superuser_by_run_as,
             a_bearer_of_another_audience,
             no_bearer_and_garbage,
+        }
+        identity::{
+            run_as_needs_a_role,
+            a_wildcard_role_grants_nobody,
+            a_training_job_is_its_last_authors,
         }
         lifecycle::{
             a_live_pods_tokens_are_renewed,

@@ -1,0 +1,204 @@
+//! Who a pod runs as: granted users, and workloads that Kubernetes itself knows nothing of.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::scene::{Scene, annotation, says};
+use crate::process::wait_until;
+use crate::workload;
+
+const USER: &str = "kube2hadoop.io/user";
+/// The webhook believes a refusal for ten seconds.
+const GRANTED: Duration = Duration::from_secs(30);
+
+/// The chart of the test bench lets RBAC grant users whose name begins with etl-.
+pub(super) fn run_as_needs_a_role(scene: &Scene<'_>) -> Result<()> {
+    let pod = asking("reports", "etl-reports");
+    let refusal = scene.refused(&scene.stage.alice, &pod)?;
+    says(
+        &refusal,
+        &[
+            "run-as etl-reports is not granted",
+            "hadoopusers.kube2hadoop.io/etl-reports",
+        ],
+    )?;
+
+    grant(scene, "use", "hadoopusers.kube2hadoop.io/etl-reports")?;
+    let ask = [
+        "auth",
+        "can-i",
+        "use",
+        "hadoopusers.kube2hadoop.io/etl-reports",
+        "-n",
+        &scene.namespace,
+    ];
+    ensure!(
+        scene.stage.alice.run(&ask)?.trim() == "yes",
+        "kubectl auth can-i says no"
+    );
+    wait_until("the grant to be seen", GRANTED, || {
+        Ok(scene.create(&scene.stage.alice, &pod).ok())
+    })?;
+    let stamped = scene.get("pod", "reports")?;
+    ensure!(
+        annotation(&stamped, USER).as_deref() == Some("etl-reports"),
+        "stamped as {:?}",
+        annotation(&stamped, USER)
+    );
+    let refused = scene.succeeded("reports")?;
+    ensure!(
+        refused.trim() == "user=etl-reports",
+        "HDFS knows the reader as {refused}"
+    );
+    // The grant is alice's alone.
+    let refusal = scene.refused(&scene.stage.bob, &asking("theirs", "etl-reports"))?;
+    says(&refusal, &["is not granted to bob@example.com"])
+}
+
+pub(super) fn a_wildcard_role_grants_nobody(scene: &Scene<'_>) -> Result<()> {
+    grant(scene, "*", "*.*")?;
+    let refusal = scene.refused(&scene.stage.alice, &asking("spy", "bob"))?;
+    says(&refusal, &["run-as bob can be granted to nobody"])
+}
+
+/// Of a custom resource everything but the declared fields is code: who changes it answers for it.
+pub(super) fn a_training_job_is_its_last_authors(scene: &Scene<'_>) -> Result<()> {
+    scene.admin().apply(&training_jobs().to_string())?;
+    let established = [
+        "wait",
+        "--for=condition=Established",
+        "crd/tfjobs.kubeflow.org",
+        "--timeout=30s",
+    ];
+    scene.admin().run(&established)?;
+    grant(scene, "*", "tfjobs.kubeflow.org")?;
+    scene.create(&scene.stage.alice, &training_job())?;
+    ensure!(
+        author(scene)?.as_deref() == Some("alice"),
+        "alice's job is {:?}'s",
+        author(scene)?
+    );
+
+    change(
+        scene,
+        &json!([{"op": "replace", "path": "/spec/tfReplicaSpecs/Worker/replicas", "value": 3}]),
+    )?;
+    ensure!(
+        author(scene)?.as_deref() == Some("alice"),
+        "scaling made it {:?}'s",
+        author(scene)?
+    );
+    change(
+        scene,
+        &json!([{"op": "add", "path": "/spec/successPolicy", "value": "AllWorkers"}]),
+    )?;
+    ensure!(
+        author(scene)?.as_deref() == Some("bob"),
+        "bob's change runs as {:?}",
+        author(scene)?
+    );
+
+    let mut smuggled = training_job();
+    smuggled["metadata"]["name"] = json!("smuggler");
+    smuggled["spec"]["elsewhere"] = json!({"annotations": {"kube2hadoop.io/user": "bob"}});
+    let refusal = scene.refused(&scene.stage.alice, &smuggled)?;
+    says(&refusal, &["kube2hadoop.io/user"])
+}
+
+/// A pod that asks by its own label to run as somebody else, and prints whom HDFS keeps out of alice's directory.
+fn asking(name: &str, user: &str) -> Value {
+    let script = "hdfs dfs -ls /user/alice 2>&1 | grep -o 'user=[a-z-]*' | head -n 1";
+    let mut pod = workload::pod(name, script);
+    workload::set(
+        &mut pod,
+        "/metadata/labels",
+        "kube2hadoop.io/inject",
+        "enabled",
+    );
+    pod["metadata"]["annotations"] = json!({"kube2hadoop.io/run-as": user});
+    pod
+}
+
+/// Gives alice and bob, or only alice where it is about a user, the verb in the scene's namespace.
+fn grant(scene: &Scene<'_>, verb: &str, resource: &str) -> Result<()> {
+    let namespace = scene.namespace.as_str();
+    let (plural, name) = resource.split_once('/').unwrap_or((resource, ""));
+    let (plural, group) = plural.split_once('.').unwrap_or((plural, ""));
+    let mut rule = json!({"apiGroups": [group], "resources": [plural], "verbs": [verb]});
+    let mut people = vec!["alice@example.com"];
+    if name.is_empty() {
+        people.push("bob@example.com");
+    } else {
+        rule["resourceNames"] = json!([name]);
+    }
+    let subjects: Vec<Value> = people
+        .iter()
+        .map(|who| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": who}))
+        .collect();
+    let api = "rbac.authorization.k8s.io/v1";
+    let metadata = json!({"name": "granted", "namespace": namespace});
+    scene.admin().apply(
+        &json!({"apiVersion": api, "kind": "Role", "metadata": metadata, "rules": [rule]})
+            .to_string(),
+    )?;
+    let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "granted"});
+    scene.admin().apply(
+        &json!({"apiVersion": api, "kind": "RoleBinding", "metadata": metadata, "roleRef": role, "subjects": subjects})
+            .to_string(),
+    )
+}
+
+/// The definition of TFJob as far as it matters here: its operator's own takes any pod template.
+fn training_jobs() -> Value {
+    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let version =
+        json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": any}});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "tfjobs.kubeflow.org"},
+        "spec": {
+            "group": "kubeflow.org",
+            "scope": "Namespaced",
+            "names": {"plural": "tfjobs", "singular": "tfjob", "kind": "TFJob"},
+            "versions": [version],
+        },
+    })
+}
+
+fn training_job() -> Value {
+    let worker = json!({"replicas": 2, "template": workload::template("true")});
+    json!({
+        "apiVersion": "kubeflow.org/v1",
+        "kind": "TFJob",
+        "metadata": {"name": "training"},
+        "spec": {"tfReplicaSpecs": {"Worker": worker}},
+    })
+}
+
+/// As bob.
+fn change(scene: &Scene<'_>, patch: &Value) -> Result<()> {
+    let patch = patch.to_string();
+    let args = [
+        "patch",
+        "tfjob",
+        "training",
+        "--type=json",
+        "-p",
+        &patch,
+        "-n",
+        &scene.namespace,
+    ];
+    scene.stage.bob.run(&args)?;
+    Ok(())
+}
+
+fn author(scene: &Scene<'_>) -> Result<Option<String>> {
+    let job = scene.get("tfjob", "training")?;
+    Ok(annotation(
+        &job["spec"]["tfReplicaSpecs"]["Worker"]["template"],
+        USER,
+    ))
+}
