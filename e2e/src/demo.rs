@@ -101,7 +101,7 @@ fn explain(scene: &Scene<'_>, pod: &Value) -> Result<()> {
             continue;
         }
         println!(
-            "  token         of {}, number {}, issued {}, good until {}",
+            "  token         of {}, number {}, issued {}, good until {} unless renewed",
             note("kube2hadoop.io/service"),
             note("kube2hadoop.io/sequence-number"),
             note("kube2hadoop.io/issued"),
