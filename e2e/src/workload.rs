@@ -41,6 +41,17 @@ pub fn pod(name: &str, script: &str) -> Value {
     pod
 }
 
+/// The pod with its own say on injection: `enabled` or `disabled`.
+pub fn labelled(mut pod: Value, inject: &str) -> Value {
+    set(
+        &mut pod,
+        "/metadata/labels",
+        "kube2hadoop.io/inject",
+        inject,
+    );
+    pod
+}
+
 /// A Job of one pod that is not tried again: what it does the first time is what counts.
 pub fn job(name: &str, script: &str) -> Value {
     json!({

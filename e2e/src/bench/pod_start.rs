@@ -49,14 +49,7 @@ fn measure(scene: &Scene<'_>) -> Result<()> {
 }
 
 fn opted_out(name: &str) -> Value {
-    let mut pod = workload::pod(name, FIRST_INSTRUCTION);
-    workload::set(
-        &mut pod,
-        "/metadata/labels",
-        "kube2hadoop.io/inject",
-        "disabled",
-    );
-    pod
+    workload::labelled(workload::pod(name, FIRST_INSTRUCTION), "disabled")
 }
 
 /// The same pod with our own tiny image as init container, told only to print its version.

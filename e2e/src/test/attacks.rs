@@ -230,13 +230,7 @@ pub(super) fn another_image_in_somebodys_pod(scene: &Scene<'_>) -> Result<()> {
 
 pub(super) fn a_superuser_by_run_as(scene: &Scene<'_>) -> Result<()> {
     for user in ["hdfs", "root", "bob", "../x", "a b"] {
-        let mut pod = workload::pod("super", "true");
-        workload::set(
-            &mut pod,
-            "/metadata/labels",
-            "kube2hadoop.io/inject",
-            "enabled",
-        );
+        let mut pod = workload::labelled(workload::pod("super", "true"), "enabled");
         pod["metadata"]["annotations"] = json!({"kube2hadoop.io/run-as": user});
         let refusal = scene.refused(&scene.stage.alice, &pod)?;
         says(&refusal, &["run-as"])?;

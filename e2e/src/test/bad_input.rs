@@ -34,13 +34,7 @@ pub(super) fn nobody_by_their_own_label_is_told_why(scene: &Scene<'_>) -> Result
 }
 
 pub(super) fn a_denied_user_is_told_why(scene: &Scene<'_>) -> Result<()> {
-    let mut pod = workload::pod("super", "true");
-    workload::set(
-        &mut pod,
-        "/metadata/labels",
-        "kube2hadoop.io/inject",
-        "enabled",
-    );
+    let pod = workload::labelled(workload::pod("super", "true"), "enabled");
     let refusal = scene.refused(&scene.stage.superuser, &pod)?;
     says(&refusal, &["hdfs", "deny"])
 }

@@ -110,13 +110,7 @@ pub(super) fn a_training_job_is_its_last_authors(scene: &Scene<'_>) -> Result<()
 /// A pod that asks by its own label to run as somebody else, and prints whom HDFS keeps out of alice's directory.
 fn asking(name: &str, user: &str) -> Value {
     let script = "hdfs dfs -ls /user/alice 2>&1 | grep -o 'user=[a-z-]*' | head -n 1";
-    let mut pod = workload::pod(name, script);
-    workload::set(
-        &mut pod,
-        "/metadata/labels",
-        "kube2hadoop.io/inject",
-        "enabled",
-    );
+    let mut pod = workload::labelled(workload::pod(name, script), "enabled");
     pod["metadata"]["annotations"] = json!({"kube2hadoop.io/run-as": user});
     pod
 }

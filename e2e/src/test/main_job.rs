@@ -63,13 +63,7 @@ pub(super) fn an_unlabelled_namespace_is_untouched(scene: &Scene<'_>) -> Result<
 
 pub(super) fn a_labelled_pod_in_an_unlabelled_namespace(scene: &Scene<'_>) -> Result<()> {
     let namespace = scene.another_namespace(false)?;
-    let mut pod = workload::pod("opted-in", "true");
-    workload::set(
-        &mut pod,
-        "/metadata/labels",
-        "kube2hadoop.io/inject",
-        "enabled",
-    );
+    let pod = workload::labelled(workload::pod("opted-in", "true"), "enabled");
     scene.stage.alice.create(&namespace, &pod)?;
     let pod = scene
         .admin()
@@ -83,13 +77,7 @@ pub(super) fn a_labelled_pod_in_an_unlabelled_namespace(scene: &Scene<'_>) -> Re
 }
 
 pub(super) fn a_pod_may_opt_out(scene: &Scene<'_>) -> Result<()> {
-    let mut pod = workload::pod("opted-out", "true");
-    workload::set(
-        &mut pod,
-        "/metadata/labels",
-        "kube2hadoop.io/inject",
-        "disabled",
-    );
+    let pod = workload::labelled(workload::pod("opted-out", "true"), "disabled");
     scene.create(&scene.stage.alice, &pod)?;
     let pod = scene.get("pod", "opted-out")?;
     ensure!(

@@ -78,20 +78,21 @@ pub(super) fn replicas_agree_on_one_ca(scene: &Scene<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The list of the fetcher's pods.
+fn fetchers(scene: &Scene<'_>) -> Result<Value> {
+    let selector = "app.kubernetes.io/component=fetcher";
+    scene
+        .admin()
+        .json(&["get", "pods", "-n", NAMESPACE, "-l", selector])
+}
+
 pub(super) fn a_missing_guard_shows_in_readiness(scene: &Scene<'_>) -> Result<()> {
     let _restored = scene.stage.without_guard("kube2hadoop-token-guard")?;
     wait_until(
         "the fetcher to say that a guard is missing",
         DEADLINE,
         || {
-            let pods = scene.admin().json(&[
-                "get",
-                "pods",
-                "-n",
-                NAMESPACE,
-                "-l",
-                "app.kubernetes.io/component=fetcher",
-            ])?;
+            let pods = fetchers(scene)?;
             let ready = pods["items"].as_array().into_iter().flatten().any(|pod| {
                 let conditions = pod["status"]["conditions"].as_array();
                 conditions
@@ -117,15 +118,7 @@ pub(super) fn the_webhook_down_refuses_labelled_pods_only(scene: &Scene<'_>) -> 
 }
 
 pub(super) fn a_fetcher_pod_killed_is_not_missed(scene: &Scene<'_>) -> Result<()> {
-    let fetchers = [
-        "get",
-        "pods",
-        "-n",
-        NAMESPACE,
-        "-l",
-        "app.kubernetes.io/component=fetcher",
-    ];
-    let one = text(&scene.admin().json(&fetchers)?, "/items/0/metadata/name");
+    let one = text(&fetchers(scene)?, "/items/0/metadata/name");
     scene.admin().run(&[
         "delete",
         "pod",
