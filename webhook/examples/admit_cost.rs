@@ -10,6 +10,11 @@ use kube2hadoop_webhook::admission::{
 use kube2hadoop_webhook::review::parse;
 use serde_json::json;
 
+/// As in the program.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const REVIEW: &[u8] = include_bytes!("../tests/fixtures/pod-create-review.json");
 const ROUNDS: u32 = 20_000;
 
