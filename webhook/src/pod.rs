@@ -2,6 +2,7 @@
 //!
 //! Shapes: k8s.io/api/core/v1. Everything else is skipped, unparsed, and stays as it was.
 
+use kube2hadoop_stamp::ObjectName;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -129,6 +130,20 @@ impl Metadata<'_> {
     /// The value of a label.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.as_ref()?.get(key)
+    }
+
+    /// The name that a stamp binds to: the object's own where there is one, for a user may set generateName as well.
+    /// `requested` is the name in the request.
+    pub fn object_name(&self, requested: Option<&str>) -> ObjectName {
+        let name = self
+            .name
+            .as_deref()
+            .or(requested)
+            .filter(|name| !name.is_empty());
+        match (name, self.generate_name.as_deref()) {
+            (None, Some(prefix)) => ObjectName::GenerateName(prefix.to_owned()),
+            (name, _) => ObjectName::Name(name.unwrap_or_default().to_owned()),
+        }
     }
 
     /// The owner that controls the object.

@@ -154,14 +154,15 @@ impl Jobs {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn job(name: &str) -> JobId {
         serde_json::from_value(name.into()).unwrap()
     }
 
-    fn pod(uid: &str, of: &str) -> LivePod {
+    /// A live pod of the job.
+    pub(in crate::lifecycle) fn pod(uid: &str, of: &str) -> LivePod {
         LivePod {
             pod: PodRef {
                 namespace: "team".into(),

@@ -119,18 +119,9 @@ impl Admission<'_> {
         fits.then_some(claims)
     }
 
-    /// Bound to the name where there is one, for a user may set both.
     fn name(&self) -> ObjectName {
-        let metadata = &self.pod.metadata;
-        let name = metadata
-            .name
-            .as_deref()
-            .or(self.request.name.as_deref())
-            .filter(|name| !name.is_empty());
-        match (name, metadata.generate_name.as_deref()) {
-            (None, Some(prefix)) => ObjectName::GenerateName(prefix.to_owned()),
-            (name, _) => ObjectName::Name(name.unwrap_or_default().to_owned()),
-        }
+        let requested = self.request.name.as_deref();
+        self.pod.metadata.object_name(requested)
     }
 
     fn injected(&self, identity: &Identity) -> Result<Decision, AdmissionError> {

@@ -1,8 +1,8 @@
 use super::*;
-use crate::attest::PodRef;
 use crate::ledger::Key;
 use crate::ledger::place::Place;
 use crate::ledger::record::Live;
+use crate::lifecycle::jobs::tests::pod;
 use crate::lifecycle::plan::Why;
 use crate::lifecycle::timing::SETTLE_MILLIS;
 
@@ -45,17 +45,6 @@ fn live(worn: Option<u64>) -> State {
         tokens: 1,
         worn,
     })
-}
-
-fn pod(uid: &str, job: &str) -> LivePod {
-    LivePod {
-        pod: PodRef {
-            namespace: "team".into(),
-            name: uid.into(),
-            uid: uid.into(),
-        },
-        job: serde_json::from_value(job.into()).unwrap(),
-    }
 }
 
 fn deeds(keeper: &mut Keeper, now: u64) -> Vec<Deed> {

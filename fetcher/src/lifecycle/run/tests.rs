@@ -3,7 +3,6 @@ use std::sync::atomic::Ordering;
 use prometheus_client::registry::Registry;
 
 use super::*;
-use crate::attest::PodRef;
 use crate::audit::Audit;
 use crate::events::Recorder;
 use crate::ledger::Key;
@@ -11,6 +10,7 @@ use crate::ledger::place::Place;
 use crate::ledger::record::Record;
 use crate::ledger::store::Store;
 use crate::lifecycle::election::tests::Shelf;
+use crate::lifecycle::jobs::tests::pod;
 use crate::metrics::Metrics;
 
 mod world;
@@ -22,17 +22,6 @@ fn key(job: &str, user: &str) -> Key {
         job: serde_json::from_value(job.into()).unwrap(),
         user: user.parse().unwrap(),
         service: "ns1".parse().unwrap(),
-    }
-}
-
-fn pod(uid: &str, job: &str) -> LivePod {
-    LivePod {
-        pod: PodRef {
-            namespace: "team".into(),
-            name: uid.into(),
-            uid: uid.into(),
-        },
-        job: serde_json::from_value(job.into()).unwrap(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whose a workload's template is: by the stamp it had, by the one it brings, or by who asks.
 
-use kube2hadoop_stamp::{ObjectName, Origin, TemplateClaims, names};
+use kube2hadoop_stamp::{Origin, TemplateClaims, names};
 
 use super::Workload;
 use crate::admission::Context;
@@ -90,19 +90,10 @@ impl Workload<'_> {
     }
 
     pub(super) fn origin(&self) -> Origin {
-        let name = self
-            .metadata
-            .name
-            .as_deref()
-            .or(self.request.name.as_deref())
-            .filter(|name| !name.is_empty());
         Origin {
             api_version: self.request.kind.api_version(),
             kind: self.request.kind.kind.to_string(),
-            name: match (name, self.metadata.generate_name.as_deref()) {
-                (None, Some(prefix)) => ObjectName::GenerateName(prefix.to_owned()),
-                (name, _) => ObjectName::Name(name.unwrap_or_default().to_owned()),
-            },
+            name: self.metadata.object_name(self.request.name.as_deref()),
         }
     }
 }
