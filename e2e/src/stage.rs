@@ -42,14 +42,9 @@ impl Stage {
         provider.up()?;
         let hadoop = hadoop::up(provider.as_ref(), choice.no_install)?;
         let admin = Kubectl::new(provider.kubeconfig()?);
-        let dist = dist::build(choice.no_install)?;
-        for archive in images::build(&dist, choice.no_install)?
-            .into_iter()
-            .chain([hadoop.client_image()?])
-        {
-            provider.load_image(&archive)?;
+        if !choice.installed {
+            install(provider.as_ref(), &hadoop, &admin, choice.no_install)?;
         }
-        chart::install(&admin, &hadoop)?;
         let person = |name: &str| people::kubectl(&admin, name);
         Ok(Self {
             alice: person("alice@example.com")?,
@@ -153,4 +148,22 @@ impl Stage {
     pub fn own(&self, kind: &str, name: &str) -> Result<Value> {
         self.admin.json(&["get", kind, name, "-n", NAMESPACE])
     }
+}
+
+/// Builds Kube2Hadoop of this clone and installs it with its chart.
+fn install(
+    provider: &dyn Provider,
+    hadoop: &SecureHadoop,
+    admin: &Kubectl,
+    no_install: bool,
+) -> Result<()> {
+    let dist = dist::build(no_install)?;
+    let client = hadoop.client_image()?;
+    for archive in images::build(&dist, no_install)?
+        .into_iter()
+        .chain([client])
+    {
+        provider.load_image(&archive)?;
+    }
+    chart::install(admin, hadoop)
 }

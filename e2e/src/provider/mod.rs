@@ -32,6 +32,9 @@ pub struct Choice {
     /// Install no Debian packages; say what is missing.
     #[arg(long)]
     pub no_install: bool,
+    /// Work with the Kube2Hadoop that is installed; build and install none.
+    #[arg(long)]
+    pub installed: bool,
 }
 
 /// An image as a tar file that `buildah push docker-archive:` or `oci-archive:` wrote.
