@@ -5,7 +5,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::containers::{OurMount, Variable, all};
-use super::volumes::covers;
 use super::{
     Conflict, DIRECTORY, IDENTITY_DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, Ops,
     Resources, VOLUME,
@@ -38,11 +37,9 @@ pub(super) fn add(
     match present {
         Some(at) if injection.names_are_ours() => {
             // What others changed in it is put right; where they put it is their business.
-            let differs = || match serde_json::to_value(&wanted) {
-                Ok(wanted) => !covers(&as_it_is(injection, at), &wanted),
-                Err(_) => true,
-            };
-            if injection.copied || differs() {
+            let kept = serde_json::to_value(&wanted)
+                .is_ok_and(|wanted| !injection.differs(PATH, at, &wanted));
+            if !kept {
                 ops.replace(PATH.into_iter().chain([at.to_string().as_str()]), wanted);
             }
         }
@@ -51,13 +48,6 @@ pub(super) fn add(
         _ => ops.add(PATH, [wanted]),
     }
     Ok(())
-}
-
-fn as_it_is(injection: &Injection<'_>, at: usize) -> Value {
-    let pod: Value = serde_json::from_str(injection.object).unwrap_or_default();
-    pod.pointer(&format!("/spec/initContainers/{at}"))
-        .cloned()
-        .unwrap_or_default()
 }
 
 /// What of the init container differs from one installation or pod to the other; the rest is fixed.

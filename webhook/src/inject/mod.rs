@@ -8,6 +8,7 @@ mod volumes;
 
 use kube2hadoop_stamp::names;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::pod::Pod;
 
@@ -113,15 +114,14 @@ pub enum Conflict {
 #[derive(Clone, Copy, Debug)]
 pub struct Injection<'a> {
     pub pod: &'a Pod<'a>,
-    /// The pod's JSON, for what the view does not hold.
-    pub object: &'a str,
     pub policy: &'a InjectPolicy,
     /// PEM of the CA that the fetcher's certificate comes from.
     pub ca: &'a str,
     /// User, submitter and stamp.
     pub notes: Notes<'a>,
-    /// The pod carries our stamp of a moment ago: what has our names is ours, and is brought to what it should be.
-    pub reinvoked: bool,
+    /// The whole pod, where it carries our stamp of a moment ago: what has our names is ours, and is brought to what it
+    /// should be.
+    pub reinvoked: Option<&'a Value>,
     /// It came with the label `injected`, as a copy of an injected pod does: what has our names is replaced.
     pub copied: bool,
 }
@@ -136,7 +136,14 @@ pub struct Injected {
 impl Injection<'_> {
     /// Are volumes and containers of our names from us?
     fn names_are_ours(&self) -> bool {
-        self.reinvoked || self.copied
+        self.reinvoked.is_some() || self.copied
+    }
+
+    /// Must what stands there under a name of ours be replaced? Defaults that the API server added are no difference.
+    fn differs(&self, [spec, list]: [&str; 2], at: usize, wanted: &Value) -> bool {
+        let present = self.reinvoked.filter(|_| !self.copied);
+        let present = present.and_then(|pod| pod.get(spec)?.get(list)?.get(at));
+        !present.is_some_and(|present| volumes::covers(present, wanted))
     }
 
     /// The patch that gives the pod its token.

@@ -11,7 +11,7 @@ fn policy() -> InjectPolicy {
 }
 
 fn fixture() -> Value {
-    serde_json::from_str(parse(FIXTURE).unwrap().object.unwrap().get()).unwrap()
+    parse(FIXTURE).unwrap().whole_object().unwrap()
 }
 
 struct Outcome {
@@ -31,11 +31,10 @@ fn inject(pod: &Value, reinvoked: bool, copied: bool) -> Result<Outcome, Conflic
     let policy = policy();
     let injection = Injection {
         pod: &view,
-        object: &object,
         policy: &policy,
         ca: "PEM",
         notes,
-        reinvoked,
+        reinvoked: reinvoked.then_some(pod),
         copied,
     };
     let Injected { patch, warnings } = injection.patch()?;

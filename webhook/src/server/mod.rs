@@ -179,7 +179,7 @@ impl Webhook {
         let decision = admit(&request, &context)?;
         audit::line(&request, &decision);
         self.metrics.decided(&decision, started.elapsed());
-        Ok(decision.answer.to_json(&request.uid)?)
+        Ok(decision.answer.into_json(&request.uid)?)
     }
 }
 
