@@ -44,7 +44,7 @@ fn with_timeout(text: &str, negotiate: Arc<dyn Negotiate>, timeout: Duration) ->
         krb5_conf: String::new(),
         kms: true,
         timeout,
-        deny: DenyList::default(),
+        deny: tokio::sync::watch::channel(DenyList::default()).1,
     };
     HadoopServices::with_negotiate(&settings, negotiate).unwrap()
 }

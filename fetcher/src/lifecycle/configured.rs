@@ -6,6 +6,8 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use futures::stream::BoxStream;
 use kube::Client;
+use kube2hadoop_stamp::DenyList;
+use tokio::sync::watch;
 
 use super::deeds::{Doer, Services};
 use super::election::Elector;
@@ -29,6 +31,7 @@ pub struct Parts {
     pub client: Client,
     pub ledger_namespace: String,
     pub services: Services,
+    pub deny: watch::Receiver<DenyList>,
     pub audit: Audit,
     pub events: Recorder,
     pub metrics: Upkeep,
@@ -57,7 +60,7 @@ pub fn lifecycle(config: &Config, parts: Parts) -> (Arc<Lifecycle>, Elector) {
             ledger_namespace: parts.ledger_namespace,
         }),
         terms: terms(config),
-        deny: config.deny_list(),
+        deny: parts.deny,
         concurrency: wanted.concurrency,
         pace: Duration::from_secs(1) * u32::try_from(wanted.concurrency).unwrap_or(u32::MAX)
             / wanted.per_second.max(1),
