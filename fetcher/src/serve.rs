@@ -24,7 +24,6 @@ use crate::guarded::{self, Guarded};
 use crate::http::{Service, Turns, router};
 use crate::issue::Issuer;
 use crate::issue::configured::{Configured, SetupError};
-use crate::ledger::secrets::Secrets;
 use crate::ledger::{Ledger, Rules, Sharing};
 use crate::lifecycle;
 use crate::lifecycle::deeds::Services;
@@ -231,7 +230,8 @@ impl Parts {
             .namespace
             .as_deref()
             .map_or_else(Sharing::alone, |namespace| {
-                Sharing::through(Arc::new(Secrets::new(self.client.clone(), namespace)))
+                let secrets = lifecycle::configured::ledger(&self.config, &self.client, namespace);
+                Sharing::through(Arc::new(secrets))
             });
         let rules = Rules {
             min_life_fraction: limits.min_life_fraction,

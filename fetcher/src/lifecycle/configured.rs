@@ -17,7 +17,7 @@ use super::kubernetes::leases::KubeLease;
 use super::kubernetes::watches::{self, Sighting};
 use super::metrics::Upkeep;
 use super::run::{Lifecycle, Sources};
-use super::timing::Terms;
+use super::timing::{Terms, renew_at};
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -46,7 +46,7 @@ pub fn lifecycle(config: &Config, parts: Parts) -> (Arc<Lifecycle>, Elector) {
     let elector = Elector::new(Arc::new(leases), identity(), duration);
     let lifecycle = Lifecycle {
         doer: Doer {
-            store: Arc::new(Secrets::new(parts.client.clone(), &parts.ledger_namespace)),
+            store: Arc::new(ledger(config, &parts.client, &parts.ledger_namespace)),
             services: parts.services,
             clock: Clock::system(),
         },
@@ -66,6 +66,19 @@ pub fn lifecycle(config: &Config, parts: Parts) -> (Arc<Lifecycle>, Elector) {
             / wanted.per_second.max(1),
     };
     (Arc::new(lifecycle), elector)
+}
+
+/// The shared ledger, with notes on when each token will be renewed.
+#[must_use]
+pub fn ledger(config: &Config, client: &Client, namespace: &str) -> Secrets {
+    let secrets = Secrets::new(client.clone(), namespace);
+    if !config.renews() {
+        return secrets;
+    }
+    let terms = terms(config);
+    secrets.noting(Arc::new(move |live, name| {
+        renew_at(live, &name.into(), &terms)
+    }))
 }
 
 fn terms(config: &Config) -> Terms {
