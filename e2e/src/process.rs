@@ -216,6 +216,27 @@ pub fn signal(signal: &str, pid: u32) {
     let _ = run(Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]));
 }
 
+/// Every process whose program has this file name, in pods too.
+pub fn pids_of(program: &str) -> Vec<u32> {
+    let runs = |pid: u32| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let first = command.split(|byte| *byte == 0).next().unwrap_or_default();
+        Path::new(&*String::from_utf8_lossy(first))
+            .file_name()
+            .is_some_and(|name| name == program)
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| runs(*pid))
+        .collect()
+}
+
+/// Does the name of one of the process's control groups hold this text?
+pub fn is_in_cgroup(pid: u32, part: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(part))
+}
+
 /// The command in a session of its own, so that a Ctrl-C here does not reach it.
 fn detached(command: &Command, log: File) -> Result<Command> {
     let mut detached = Command::new("setsid");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
-use super::{NAMESPACE, Stage};
+use super::{NAMESPACE, Replica, Stage};
 use crate::process::wait_until;
 
 /// What is missing; dropping it puts it back.
@@ -17,6 +17,11 @@ pub struct Outage<'a> {
 enum Missing {
     Deployment(&'static str),
     Object(Box<Value>),
+    ApiServer,
+    /// The way of the pod with this address to the API server.
+    Way(String),
+    /// Containers that died start ever later: new pods take their place.
+    Promptness,
 }
 
 impl Stage {
@@ -46,18 +51,36 @@ impl Stage {
             }
         }
         self.admin.run(&["delete", binding[0], binding[1]])?;
-        Ok(Outage {
+        Ok(self.outage(Missing::Object(Box::new(object))))
+    }
+
+    /// No API server answers.
+    pub fn without_api_server(&self) -> Result<Outage<'_>> {
+        self.provider.stop_api_server()?;
+        Ok(self.outage(Missing::ApiServer))
+    }
+
+    /// The replica does not reach the API server.
+    pub fn parted(&self, replica: &Replica) -> Result<Outage<'_>> {
+        self.provider.part(&replica.address, true)?;
+        Ok(self.outage(Missing::Way(replica.address.clone())))
+    }
+
+    /// The fetcher's processes may be killed while this lives.
+    pub fn killable_fetchers(&self) -> Outage<'_> {
+        self.outage(Missing::Promptness)
+    }
+
+    fn outage(&self, missing: Missing) -> Outage<'_> {
+        Outage {
             stage: self,
-            missing: Missing::Object(Box::new(object)),
-        })
+            missing,
+        }
     }
 
     fn without(&self, deployment: &'static str, selector: &str) -> Result<Outage<'_>> {
         self.scale(deployment, 0)?;
-        let outage = Outage {
-            stage: self,
-            missing: Missing::Deployment(deployment),
-        };
+        let outage = self.outage(Missing::Deployment(deployment));
         wait_until(
             &format!("the pods of {deployment} to go"),
             Duration::from_secs(90),
@@ -91,6 +114,13 @@ impl Stage {
         match missing {
             Missing::Deployment(name) => self.scale(name, 2)?,
             Missing::Object(object) => self.admin.apply(&object.to_string())?,
+            Missing::ApiServer => self.provider.up()?,
+            Missing::Way(address) => self.provider.part(address, false)?,
+            Missing::Promptness => {
+                let fetcher = "deployment/kube2hadoop-fetcher";
+                self.admin
+                    .run(&["rollout", "restart", fetcher, "-n", NAMESPACE])?;
+            }
         }
         self.services_ready()
     }
