@@ -1,6 +1,6 @@
 //! The fetcher's replicas, as pods and as processes of this machine.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{NAMESPACE, Stage};
 use crate::process;
@@ -48,11 +48,11 @@ impl Stage {
         Ok(pods.iter().map(replica).collect())
     }
 
-    /// The pod of the replica that renews and cancels.
-    pub fn leader(&self) -> Result<String> {
+    /// The replica that renews and cancels; none while the Lease names nobody, or one that is gone.
+    pub fn leader(&self) -> Result<Option<Replica>> {
         let lease = self.own("lease", PROGRAM)?;
         let holder = text(&lease, "/spec/holderIdentity");
-        let (pod, _) = holder.split_once('_').context("nobody leads")?;
-        Ok(pod.to_owned())
+        let leads = |replica: &Replica| holder.starts_with(&format!("{}_", replica.pod));
+        Ok(self.fetchers()?.into_iter().find(leads))
     }
 }

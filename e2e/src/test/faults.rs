@@ -141,20 +141,21 @@ pub(super) fn a_job_with_tokens_grows_without_a_kdc(scene: &Scene<'_>) -> Result
 
 /// A leader that hears nothing of the API server stops by itself, and the other replica takes over.
 pub(super) fn a_leader_cut_off_is_succeeded(scene: &Scene<'_>) -> Result<()> {
-    let leader = scene.stage.leader()?;
-    let replicas = scene.stage.fetchers()?;
-    let cut_off = replicas.iter().find(|it| it.pod == leader);
-    let cut_off = cut_off.ok_or_else(|| anyhow::anyhow!("the leader {leader} is no pod"))?;
-    let parted = scene.stage.parted(cut_off)?;
-    wait_until("another replica to lead", SUCCEEDED, || {
-        Ok((scene.stage.leader()? != leader).then_some(()))
-    })?;
+    let another = |than: Option<&str>| {
+        wait_until("a replica to lead", SUCCEEDED, || {
+            let leader = scene.stage.leader()?;
+            Ok(leader.filter(|leader| Some(leader.pod.as_str()) != than))
+        })
+    };
+    let leader = another(None)?;
+    let parted = scene.stage.parted(&leader)?;
+    let successor = another(Some(&leader.pod))?;
     // Half of what pods ask goes to the one that cannot answer: they come again.
     burst(scene, "meanwhile", 4)?;
     nobody_failed(scene, "meanwhile", 4)?;
     drop(parted);
-    let successor = scene.stage.leader()?;
-    ensure!(successor != leader, "{leader} took the lead back");
+    let now = another(None)?;
+    ensure!(now.pod == successor.pod, "{} took the lead back", now.pod);
     Ok(())
 }
 

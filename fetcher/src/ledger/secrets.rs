@@ -112,6 +112,14 @@ impl Store for Secrets {
     fn get<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
         async move {
             let found = within(self.api.get_opt(place.name())).await?;
+            if found
+                .as_ref()
+                .is_some_and(|secret| form::is_anothers(&secret.metadata, &place.key))
+            {
+                return Err(StoreError::Taken {
+                    name: place.name().to_owned(),
+                });
+            }
             Ok(found.map(form::read))
         }
         .boxed()

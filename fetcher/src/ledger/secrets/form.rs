@@ -170,6 +170,18 @@ pub(super) fn entry(meta: &ObjectMeta) -> Option<Entry> {
     })
 }
 
+/// Does the Secret name another key than the one it was looked up by?
+pub(super) fn is_anothers(meta: &ObjectMeta, key: &Key) -> bool {
+    let notes = Notes::of(meta);
+    let ours = [
+        (USER, key.user.as_str()),
+        (JOB, key.job.as_str()),
+        (SERVICE, key.service.as_str()),
+    ];
+    let differs = |(name, value)| notes.get(name).is_some_and(|noted| noted != value);
+    ours.into_iter().any(differs)
+}
+
 struct Notes<'a>(Option<&'a BTreeMap<String, String>>);
 
 impl<'a> Notes<'a> {

@@ -211,3 +211,20 @@ async fn people_read_when_a_token_will_be_renewed() {
     };
     tokio::join!(writing, reading);
 }
+
+#[tokio::test]
+async fn a_record_under_our_name_that_is_anothers_gives_no_tokens() {
+    let alice = Place::current(&key("team/Job.batch/a", "alice"));
+    for (job, user) in [("team/Job.batch/a", "bob"), ("team/Job.batch/b", "alice")] {
+        let other = Place::current(&key(job, user));
+        let record = Record::Held(Arc::new(issued(NOW, 7)));
+        let mut secret = serde_json::to_value(stored(&other, &record, None)).unwrap();
+        secret["metadata"]["name"] = json!(alice.name());
+        let (store, mut server) = store();
+        let (found, _) = tokio::join!(store.get(&alice), answer(&mut server, 200, Some(secret)));
+        assert!(
+            matches!(found, Err(StoreError::Taken { .. })),
+            "{job} {user}: {found:?}"
+        );
+    }
+}
