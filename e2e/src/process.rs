@@ -237,9 +237,13 @@ pub fn is_in_cgroup(pid: u32, part: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(part))
 }
 
+/// Closes what else we were started with open: whoever holds a lock while we run must not hold it for ever.
+const ALONE: &str = r#"exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$@""#;
+
 /// The command in a session of its own, so that a Ctrl-C here does not reach it.
 fn detached(command: &Command, log: File) -> Result<Command> {
     let mut detached = Command::new("setsid");
+    detached.args(["sh", "-c", ALONE, "sh"]);
     detached.arg(command.get_program()).args(command.get_args());
     for (key, value) in command.get_envs() {
         match value {

@@ -38,20 +38,38 @@ impl Stage {
     /// The guard's policy is there, but nothing binds it.
     pub fn without_guard(&self, name: &str) -> Result<Outage<'_>> {
         let binding = ["validatingadmissionpolicybinding", name];
-        let mut object = self.admin.json(&["get", binding[0], binding[1]])?;
-        for key in [
-            "resourceVersion",
-            "uid",
-            "creationTimestamp",
-            "managedFields",
-            "generation",
-        ] {
-            if let Some(metadata) = object["metadata"].as_object_mut() {
-                metadata.remove(key);
-            }
-        }
+        let object = as_found(self.admin.json(&["get", binding[0], binding[1]])?);
         self.admin.run(&["delete", binding[0], binding[1]])?;
         Ok(self.outage(Missing::Object(Box::new(object))))
+    }
+
+    /// The file in this ConfigMap reads differently; its pods are told at once.
+    pub fn reconfigured(&self, name: &str, change: impl Fn(&str) -> String) -> Result<Outage<'_>> {
+        let before = self.own("configmap", name)?;
+        let mut changed = before.clone();
+        for (_, text) in changed["data"].as_object_mut().into_iter().flatten() {
+            *text = change(text.as_str().unwrap_or_default()).into();
+        }
+        self.admin.apply(&as_found(changed).to_string())?;
+        Ok(self.outage(Missing::Object(Box::new(as_found(before)))))
+    }
+
+    /// Makes the kubelet look at our pods now; by itself it brings ConfigMaps up to date once a minute.
+    pub fn nudge_kubelet(&self) -> Result<()> {
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        let nudge = format!("kube2hadoop-e2e/nudge={}", clock.as_millis());
+        let part = "app.kubernetes.io/component in (webhook,fetcher)";
+        let nudge = [
+            "annotate",
+            "pods",
+            "-n",
+            NAMESPACE,
+            "-l",
+            part,
+            "--overwrite",
+            &nudge,
+        ];
+        self.admin.run(&nudge).map(drop)
     }
 
     /// No API server answers.
@@ -124,6 +142,22 @@ impl Stage {
         }
         self.services_ready()
     }
+}
+
+/// An object to be applied again: without what the API server added.
+fn as_found(mut object: Value) -> Value {
+    for key in [
+        "resourceVersion",
+        "uid",
+        "creationTimestamp",
+        "managedFields",
+        "generation",
+    ] {
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove(key);
+        }
+    }
+    object
 }
 
 impl Drop for Outage<'_> {

@@ -77,6 +77,7 @@ pub fn all() -> Vec<Case> {
             a_missing_guard_shows_in_readiness,
             the_webhook_down_refuses_labelled_pods_only,
             a_fetcher_pod_killed_is_not_missed,
+            the_deny_list_takes_effect_at_once,
             the_doctor_finds_nothing,
         }
     }

@@ -79,11 +79,11 @@ async fn talk(mut connection: TcpStream, from: From, words: Says) {
     if connection.write_all(&words.bytes).await.is_err() {
         return;
     }
-    while words.drips {
-        let again = words.bytes.last().copied().unwrap_or_default();
-        if connection.write_u8(again).await.is_err() {
-            return;
-        }
+    if !words.drips {
+        return;
+    }
+    let again = words.bytes.last().copied().unwrap_or_default();
+    while connection.write_u8(again).await.is_ok() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
