@@ -50,7 +50,6 @@ pub fn all() -> Vec<Case> {
             a_training_job_is_its_last_authors,
         }
         lifecycle::{
-            a_live_pods_tokens_are_renewed,
             an_ended_pods_tokens_are_cancelled,
         }
         faults::{
@@ -59,7 +58,7 @@ pub fn all() -> Vec<Case> {
             a_burst_outlives_a_failover_and_safe_mode,
             a_job_with_tokens_grows_without_a_kdc,
             a_leader_cut_off_is_succeeded,
-            held_tokens_outlive_an_outage_and_kills,
+            tokens_outlive_an_outage_and_kills,
         }
         bad_input::{
             nobody_by_namespace_label_starts_without_a_token,
