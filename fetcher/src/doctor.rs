@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::stamp_keys::{self, StampKeys};
 use crate::{serve, serving_cert};
 
+mod clock;
 mod kerberos;
 
 /// One thing looked at.

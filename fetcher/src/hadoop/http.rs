@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, SET_COOKIE, WWW_AUTHENTICATE};
+use ::http::header::{
+    AUTHORIZATION, COOKIE, DATE, HeaderMap, HeaderValue, SET_COOKIE, WWW_AUTHENTICATE,
+};
 use ::http::{Method, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -108,6 +110,20 @@ impl Http {
             negotiate,
             timeout,
         })
+    }
+
+    /// What the server's clock shows: the Date of its answer, whatever that is. No credentials are sent.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn date(&self, base: &str) -> Result<Option<String>, HadoopError> {
+        let answer = self.client.head(base).send().await;
+        let answer = answer.map_err(|error| HadoopError::Unreachable {
+            service: base.to_owned(),
+            tried: describe(error.without_url()),
+        })?;
+        let date = answer.headers().get(DATE);
+        Ok(date.and_then(|date| date.to_str().ok()).map(str::to_owned))
     }
 
     /// Calls with our session, made or renewed where there is none.
