@@ -10,7 +10,7 @@ use crate::chain;
 use crate::config::Config;
 use crate::hadoop::http::Http;
 use crate::hadoop::spnego::Negotiate;
-use crate::hadoop::{HadoopError, HadoopServices};
+use crate::hadoop::{HadoopError, HadoopServices, webhdfs};
 
 /// Kerberos allows five minutes: one is time enough to act.
 const MOST: i64 = 60;
@@ -30,7 +30,7 @@ pub(super) async fn check(
     let all = services.cluster().services.iter();
     let mut findings = Vec::new();
     for namenode in all.flat_map(|service| &service.namenodes) {
-        let date = http.date(&namenode.url).await;
+        let date = http.date(&webhdfs::host(namenode)).await;
         findings.push(judged(&namenode.host, date, Timestamp::now()));
     }
     findings

@@ -112,18 +112,17 @@ impl Http {
         })
     }
 
-    /// What the server's clock shows: the Date of its answer, whatever that is. No credentials are sent.
+    /// What the server's clock shows. Hadoop dates only what it answers to somebody it knows.
     ///
     /// # Errors
-    /// No answer.
-    pub async fn date(&self, base: &str) -> Result<Option<String>, HadoopError> {
-        let answer = self.client.head(base).send().await;
-        let answer = answer.map_err(|error| HadoopError::Unreachable {
-            service: base.to_owned(),
-            tried: describe(error.without_url()),
-        })?;
-        let date = answer.headers().get(DATE);
-        Ok(date.and_then(|date| date.to_str().ok()).map(str::to_owned))
+    /// No answer, or no session.
+    pub async fn date(&self, host: &Host) -> Result<Option<String>, HadoopError> {
+        let cookie = self.session(host, None).await?;
+        let Login { method, path } = host.login.clone();
+        let header = cookie_header(&cookie);
+        let (headers, _) = self.send(host, method, path, header).await?;
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        Ok(date.map(str::to_owned))
     }
 
     /// Calls with our session, made or renewed where there is none.
