@@ -3,6 +3,7 @@
 mod attacks;
 mod bad_input;
 mod cases;
+mod faults;
 mod identity;
 mod lifecycle;
 mod main_job;

@@ -17,6 +17,7 @@ use kube2hadoop_webhook::server::{
 };
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::{keys, policy};
 
@@ -47,8 +48,9 @@ pub(super) fn until_stopped(ca_file: &Path) -> anyhow::Result<()> {
     )?;
     let current = CurrentKeys::default();
     current.set(keys()?);
+    let (_unchanged, policy) = watch::channel(Arc::new(policy()?));
     let webhook = Webhook {
-        policy: policy()?,
+        policy,
         keys: Arc::new(current),
         callers: Callers::new(Arc::new(Nothing), Arc::new(AtomicBool::new(true))),
         metrics: Metrics::new(&mut Registry::default()),

@@ -28,6 +28,7 @@ const KRB5_CONF_FILE: &str = "conf/krb5.conf";
 const VOLUME: &str = "kube2hadoop";
 const IDENTITY_VOLUME: &str = "kube2hadoop-identity";
 const INIT_CONTAINER: &str = "kube2hadoop-fetch-token";
+const REFRESH_CONTAINER: &str = "kube2hadoop-refresh-token";
 /// The API server's limit for the annotations of one object (k8s.io/apimachinery, TotalAnnotationSizeLimitB).
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 
@@ -42,6 +43,9 @@ pub struct InjectPolicy {
     /// Requests and limits alike, as Kubernetes quantities.
     #[serde(default)]
     pub resources: Resources,
+    /// The same of the sidecar, which runs as long as the pod and sleeps nearly all the time.
+    #[serde(default = "little")]
+    pub refresh_resources: Resources,
     /// `https://host:port`, as pods reach the fetcher.
     pub fetcher_url: String,
     #[serde(default = "audience")]
@@ -71,6 +75,13 @@ impl Default for Resources {
     }
 }
 
+fn little() -> Resources {
+    Resources {
+        cpu: "20m".into(),
+        ..Resources::default()
+    }
+}
+
 fn if_not_present() -> String {
     "IfNotPresent".into()
 }
@@ -92,10 +103,8 @@ fn yes() -> bool {
 pub enum Conflict {
     #[error("the pod has a volume named {0}, which Kube2Hadoop needs for itself: rename it")]
     Volume(&'static str),
-    #[error(
-        "the pod has a container named {INIT_CONTAINER}, which Kube2Hadoop needs for itself: rename it"
-    )]
-    Container,
+    #[error("the pod has a container named {0}, which Kube2Hadoop needs for itself: rename it")]
+    Container(&'static str),
     #[error(
         "container {container} mounts {path}, where Kube2Hadoop puts the token: mount it elsewhere"
     )]
