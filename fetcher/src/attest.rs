@@ -3,6 +3,7 @@
 //! The decision is pure ([`bound_pod`], [`grant`]); [`kubernetes`] gets the facts.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use futures::future::BoxFuture;
 use kube2hadoop_stamp::{DenyList, HadoopUser, JobId, PodFacts, VerifyingKeys};
@@ -47,7 +48,12 @@ pub struct Denied {
 
 /// Proves who asks. A trait, so that the service is tested and measured without an API server.
 pub trait Attestor: Send + Sync + 'static {
-    fn attest<'a>(&'a self, token: &'a BearerToken) -> BoxFuture<'a, Result<Grant, Denied>>;
+    /// `from` is where the request came from, as far as that is known.
+    fn attest<'a>(
+        &'a self,
+        token: &'a BearerToken,
+        from: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Grant, Denied>>;
 }
 
 /// What the operator decided about attestation.
@@ -57,15 +63,19 @@ pub struct Terms {
     pub window_seconds: u64,
     pub excluded_namespaces: BTreeSet<String>,
     pub deny: DenyList,
+    /// Whether requests must come from the pod's own address.
+    pub pod_ip: bool,
 }
 
-/// Decides what the pod that a token proves may have; `pod` is what the API server knows of it.
+/// Decides what the pod that a token proves may have; `pod` is what the API server knows of it, and `from` where the
+/// request came from.
 ///
 /// # Errors
 /// The first condition that does not hold.
 pub fn grant(
     bound: &BoundPod,
     pod: Option<&PodView>,
+    from: Option<IpAddr>,
     keys: &VerifyingKeys,
     terms: &Terms,
 ) -> Result<Grant, Refusal> {
@@ -75,6 +85,9 @@ pub fn grant(
     })?;
     check_identity(bound, pod)?;
     check_kind_and_phase(pod)?;
+    if terms.pod_ip {
+        check_address(pod, from)?;
+    }
     let stamp = pod.stamp.as_deref().ok_or_else(|| Refusal::NoStamp {
         pod: bound.display_name(),
     })?;
@@ -145,6 +158,18 @@ fn check_kind_and_phase(pod: &PodView) -> Result<(), Refusal> {
         });
     }
     Ok(())
+}
+
+/// Proves nothing alone, since addresses are taken over; a stolen token is worth less where it is checked.
+fn check_address(pod: &PodView, from: Option<IpAddr>) -> Result<(), Refusal> {
+    let name = || format!("{}/{}", pod.namespace, pod.name);
+    if pod.addresses.is_empty() {
+        return Err(Refusal::AddressUnknown { pod: name() });
+    }
+    match from.filter(|from| pod.addresses.contains(from)) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::AddressMismatch { pod: name() }),
+    }
 }
 
 fn facts(pod: &PodView) -> PodFacts<'_> {

@@ -12,6 +12,7 @@
 //! excludedNamespaces: [kube-system]
 //! deny: [hdfs, yarn]
 //! policy: {requireTokenGuard: true}
+//! attestation: {podIp: false}
 //! guards:
 //!   identityIsImmutable: kube2hadoop-identity-is-immutable
 //!   tokenGuard: kube2hadoop-token-guard
@@ -84,6 +85,8 @@ pub struct Config {
     #[serde(default)]
     pub policy: Policy,
     #[serde(default)]
+    pub attestation: Attestation,
+    #[serde(default)]
     pub guards: GuardNames,
     pub hadoop: HadoopSource,
     #[serde(default)]
@@ -110,6 +113,15 @@ impl Default for Policy {
             require_token_guard: true,
         }
     }
+}
+
+/// What is asked of a pod besides its token and its stamp.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Attestation {
+    /// Its address must be the one that the request comes from. Only where nothing between pods and us translates
+    /// addresses; and a pod waits until the API server knows its address.
+    pub pod_ip: bool,
 }
 
 /// Names of the ValidatingAdmissionPolicies that attestation rests on.

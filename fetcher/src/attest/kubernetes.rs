@@ -1,5 +1,6 @@
 //! Asks the API server for the facts: a TokenReview, and the pod.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,22 +47,22 @@ impl KubeAttestor {
         }
     }
 
-    async fn decide(&self, token: &BearerToken) -> Result<Grant, Denied> {
+    async fn decide(&self, token: &BearerToken, from: Option<IpAddr>) -> Result<Grant, Denied> {
         let unproven = |refusal| Denied { refusal, pod: None };
         let status = self.review(token).await.map_err(unproven)?;
         let bound = bound_pod(status, &self.audience).map_err(unproven)?;
-        let decided = self.decide_for(&bound).await;
+        let decided = self.decide_for(&bound, from).await;
         decided.map_err(|refusal| Denied {
             refusal,
             pod: Some(bound.pod_ref()),
         })
     }
 
-    async fn decide_for(&self, bound: &BoundPod) -> Result<Grant, Refusal> {
+    async fn decide_for(&self, bound: &BoundPod, from: Option<IpAddr>) -> Result<Grant, Refusal> {
         check_namespace(&bound.namespace, &self.terms.borrow())?;
         let keys = self.keys.current().ok_or(Refusal::StampKeysMissing)?;
         let pod = self.pod(bound).await?;
-        grant(bound, pod.as_ref(), &keys, &self.terms.borrow())
+        grant(bound, pod.as_ref(), from, &keys, &self.terms.borrow())
     }
 
     async fn review(&self, token: &BearerToken) -> Result<TokenReviewStatus, Refusal> {
@@ -85,8 +86,12 @@ impl KubeAttestor {
 }
 
 impl Attestor for KubeAttestor {
-    fn attest<'a>(&'a self, token: &'a BearerToken) -> BoxFuture<'a, Result<Grant, Denied>> {
-        self.decide(token).boxed()
+    fn attest<'a>(
+        &'a self,
+        token: &'a BearerToken,
+        from: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Grant, Denied>> {
+        self.decide(token, from).boxed()
     }
 }
 

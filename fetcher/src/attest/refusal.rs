@@ -33,6 +33,12 @@ pub enum Refusal {
         "pod {pod} runs as another service account than its token says; use the token that the kubelet projects into it"
     )]
     ServiceAccountMismatch { pod: String },
+    #[error("the address of pod {pod} is not known to the API server yet; try again")]
+    AddressUnknown { pod: String },
+    #[error(
+        "the request does not come from the address of pod {pod}; ask from within the pod, or set attestation.podIp to false where addresses are translated on the way"
+    )]
+    AddressMismatch { pod: String },
     #[error("pod {pod} has ended (phase {phase}); tokens are for pods that are pending or running")]
     PodEnded { pod: String, phase: String },
     #[error(
@@ -104,6 +110,8 @@ impl Refusal {
             Self::PodReplaced { .. } => ("pod-replaced", P::PodMismatch),
             Self::NodeMismatch { .. } => ("node-mismatch", P::PodMismatch),
             Self::ServiceAccountMismatch { .. } => ("service-account-mismatch", P::PodMismatch),
+            Self::AddressUnknown { .. } => ("address-unknown", P::PodNotVisible),
+            Self::AddressMismatch { .. } => ("address-mismatch", P::PodMismatch),
             Self::PodEnded { .. } => ("pod-ended", P::PodMismatch),
             Self::MirrorPod { .. } => ("mirror-pod", P::UnsupportedPod),
             Self::WindowsPod { .. } => ("windows-pod", P::UnsupportedPod),

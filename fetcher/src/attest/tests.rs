@@ -13,6 +13,7 @@ pub(super) struct Scene {
     pub(super) claims: PodClaims,
     pub(super) terms: Terms,
     pub(super) key: SigningKey,
+    pub(super) from: Option<IpAddr>,
 }
 
 pub(super) fn claims() -> PodClaims {
@@ -35,6 +36,7 @@ pub(super) fn terms() -> Terms {
         window_seconds: 30,
         excluded_namespaces: ["kube-system".to_owned()].into(),
         deny: DenyList::default(),
+        pod_ip: false,
     }
 }
 
@@ -62,6 +64,7 @@ fn scene() -> Scene {
         claims: claims(),
         terms: terms(),
         key: SigningKey::generate().unwrap(),
+        from: None,
     }
 }
 
@@ -73,7 +76,13 @@ fn decide(mut scene: Scene) -> Result<Grant, Refusal> {
         scene.pod.stamp = None;
     }
     let keys = scene.key.public();
-    grant(&scene.bound, Some(&scene.pod), &keys, &scene.terms)
+    grant(
+        &scene.bound,
+        Some(&scene.pod),
+        scene.from,
+        &keys,
+        &scene.terms,
+    )
 }
 
 #[test]
@@ -151,7 +160,7 @@ fn each_condition_has_its_refusal() {
 fn a_pod_that_is_not_visible_yet_may_be_asked_for_again() {
     let scene = scene();
     let keys = scene.key.public();
-    let refusal = grant(&scene.bound, None, &keys, &scene.terms).unwrap_err();
+    let refusal = grant(&scene.bound, None, None, &keys, &scene.terms).unwrap_err();
     assert_eq!(
         (refusal.reason(), refusal.problem_type().retryable()),
         ("pod-not-found", true)
@@ -233,4 +242,25 @@ fn a_token_of_another_audience_or_expired_is_rejected() {
     let refusal = bound_pod(expired, "kube2hadoop").unwrap_err();
     assert_eq!(refusal.reason(), "token-rejected");
     assert!(refusal.to_string().contains("token has expired"));
+}
+
+#[test]
+fn where_addresses_count_the_pods_own_must_be_the_askers() {
+    let asked = |from: Option<&str>, of_pod: &[&str], counts| {
+        let mut scene = scene();
+        scene.from = from.map(|it| it.parse().unwrap());
+        scene.pod.addresses = of_pod.iter().map(|it| it.parse().unwrap()).collect();
+        scene.terms.pod_ip = counts;
+        decide(scene).map(drop).map_err(|refusal| refusal.reason())
+    };
+    let both = ["10.0.0.7", "fd00::7"];
+    assert_eq!(asked(Some("10.0.0.7"), &both, true), Ok(()));
+    assert_eq!(asked(Some("fd00::7"), &both, true), Ok(()));
+    assert_eq!(
+        asked(Some("10.0.0.8"), &both, true),
+        Err("address-mismatch")
+    );
+    assert_eq!(asked(None, &both, true), Err("address-mismatch"));
+    assert_eq!(asked(Some("10.0.0.7"), &[], true), Err("address-unknown"));
+    assert_eq!(asked(Some("10.0.0.8"), &both, false), Ok(()));
 }

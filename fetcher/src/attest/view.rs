@@ -1,5 +1,7 @@
 //! What the decision needs to know of a token and of a pod, cut out of the API's types.
 
+use std::net::IpAddr;
+
 use k8s_openapi::api::authentication::v1::TokenReviewStatus;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use kube2hadoop_stamp::names;
@@ -96,6 +98,8 @@ pub struct PodView {
     pub nothing_runs: bool,
     pub mirror: bool,
     pub windows: bool,
+    /// As the kubelet reported them; none at first.
+    pub addresses: Vec<IpAddr>,
     /// Seconds since 1970.
     pub created_at: u64,
     pub stamp: Option<String>,
@@ -117,6 +121,7 @@ impl From<Pod> for PodView {
             node: spec.node_name.filter(|node| !node.is_empty()),
             service_account: spec.service_account_name.unwrap_or_default(),
             nothing_runs: nothing_runs(&status),
+            addresses: addresses(&status),
             phase: status.phase.unwrap_or_default(),
             deleting: meta.deletion_timestamp.is_some(),
             mirror: annotations.contains_key(MIRROR),
@@ -128,6 +133,13 @@ impl From<Pod> for PodView {
             services: annotations.remove(names::SERVICES),
         }
     }
+}
+
+fn addresses(status: &PodStatus) -> Vec<IpAddr> {
+    let all = status.pod_ips.iter().flatten().map(|it| it.ip.as_str());
+    all.chain(status.pod_ip.as_deref())
+        .filter_map(|address| address.parse().ok())
+        .collect()
 }
 
 fn nothing_runs(status: &PodStatus) -> bool {

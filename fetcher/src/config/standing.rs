@@ -36,7 +36,13 @@ impl Standing {
 
 impl Changes {
     /// The keys that take effect at once.
-    pub const LIVE: &[&str] = &["deny", "excludedNamespaces", "issuer", "stampWindowSeconds"];
+    pub const LIVE: &[&str] = &[
+        "attestation",
+        "deny",
+        "excludedNamespaces",
+        "issuer",
+        "stampWindowSeconds",
+    ];
 
     /// Takes over a whole good file, or nothing.
     ///
@@ -68,6 +74,7 @@ fn terms(config: &Config) -> Terms {
             .cloned()
             .collect(),
         deny: config.deny_list(),
+        pod_ip: config.attestation.pod_ip,
     }
 }
 

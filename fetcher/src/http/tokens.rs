@@ -11,6 +11,7 @@ use axum::response::Response;
 use futures::future::try_join_all;
 use kube2hadoop_client::contract::{TokenRequest, TokenResponse};
 use kube2hadoop_client::credentials::Credentials;
+use kube2hadoop_runtime::listen::Peer;
 
 use super::problem::Answer;
 use super::request_id::RequestId;
@@ -57,11 +58,12 @@ async fn serve(service: &Service, id: &RequestId, request: Request) -> Result<Re
         return Err(Answer::guard_missing(&problem).into());
     }
     let (head, body) = request.into_parts();
+    let from = head.extensions.get::<Peer>().map(|peer| peer.0);
     let token = BearerToken::from_headers(&head.headers).map_err(Answer::from)?;
     let asked = read_body(&head.headers, body).await?;
     let grant = service
         .attestor
-        .attest(&token)
+        .attest(&token, from)
         .await
         .map_err(|denied| Refused {
             answer: (&denied.refusal).into(),

@@ -1,21 +1,29 @@
 //! HTTP/1.1 over TLS, bounded in connections and in the time that a slow peer is given.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
 
 use crate::shutdown::Shutdown;
 use crate::tls::ServingTls;
 
 /// How long to wait after a failed accept: the usual cause, too many open files, passes by itself.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where a request came from, among its extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 /// What one peer, and all of them together, may take.
 #[derive(Clone, Copy, Debug)]
@@ -65,12 +73,12 @@ pub async fn serve(
             () = over.as_mut() => break,
             stream = next(&listener, &places) => stream,
         };
-        let Some((stream, place)) = stream else {
+        let Some((stream, peer, place)) = stream else {
             continue;
         };
         let (tls, router, closing) = (tls.clone(), router.clone(), closing.clone());
         tokio::spawn(async move {
-            connection(stream, &tls, router, limits, closing).await;
+            connection((stream, peer), &tls, router, limits, closing).await;
             drop(place);
         });
     }
@@ -89,10 +97,11 @@ pub async fn serve(
 async fn next(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        // An IPv4 address is written as such, whatever the socket.
+        Ok((stream, from)) => Some((stream, Peer(from.ip().to_canonical()), place)),
         Err(error) => {
             tracing::warn!(%error, "failed to accept a connection");
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -103,7 +112,7 @@ async fn next(
 
 /// Serves one connection. Its failures are the peer's business and are told at debug level only.
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     tls: &ServingTls,
     router: Router,
     limits: Limits,
@@ -124,6 +133,10 @@ async fn connection(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout);
+    let router = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(served);
     let mut draining = false;
@@ -140,5 +153,54 @@ async fn connection(
                 served.as_mut().graceful_shutdown();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Extension;
+    use axum::routing::get;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, RootCertStore};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::TlsConnector;
+
+    use super::*;
+
+    fn trusting(certificate: &rcgen::Certificate) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Arc::new(config).into()
+    }
+
+    #[tokio::test]
+    async fn a_request_says_where_it_came_from() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let tls = ServingTls::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
+        let told = |Extension(Peer(address)): Extension<Peer>| async move { address.to_string() };
+        let listener = TcpListener::bind("[::]:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_running, shutdown) = Shutdown::new();
+        let router = Router::new().route("/", get(told));
+        tokio::spawn(serve(listener, tls, router, Limits::default(), shutdown));
+
+        // Over a socket of both kinds an IPv4 address is still one.
+        let stream = TcpStream::connect(("127.0.0.1", address.port()))
+            .await
+            .unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = trusting(&made.cert).connect(name, stream).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("127.0.0.1"), "{answer}");
     }
 }

@@ -112,7 +112,7 @@ async fn token_and_pod_are_asked_for_and_the_stamp_decides() {
         );
     };
     let bearer = bearer();
-    let (granted, ()) = tokio::join!(attestor.attest(&bearer), api);
+    let (granted, ()) = tokio::join!(attestor.attest(&bearer, None), api);
     assert_eq!(granted.unwrap().user.as_str(), "alice");
 }
 
@@ -126,7 +126,7 @@ async fn refused(review: (u16, Value), pod: Option<(u16, Value)>) -> Denied {
         }
     };
     let bearer = bearer();
-    let (denied, ()) = tokio::join!(attestor.attest(&bearer), api);
+    let (denied, ()) = tokio::join!(attestor.attest(&bearer, None), api);
     denied.unwrap_err()
 }
 
@@ -162,6 +162,6 @@ async fn a_stamp_of_another_key_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_hangs_is_given_up() {
     let (attestor, _server) = attestor(&SigningKey::generate().unwrap());
-    let denied = attestor.attest(&bearer()).await.unwrap_err();
+    let denied = attestor.attest(&bearer(), None).await.unwrap_err();
     assert_eq!(denied.refusal.reason(), "api-unavailable");
 }

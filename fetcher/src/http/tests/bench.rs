@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::net::IpAddr;
 use std::sync::Mutex;
 
 use axum::body::{Body, to_bytes};
@@ -37,7 +38,11 @@ pub(super) fn pod() -> PodRef {
 struct Attestation;
 
 impl Attestor for Attestation {
-    fn attest<'a>(&'a self, token: &'a BearerToken) -> BoxFuture<'a, Result<Grant, Denied>> {
+    fn attest<'a>(
+        &'a self,
+        token: &'a BearerToken,
+        _from: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Grant, Denied>> {
         let services = match token.expose() {
             "alice" | "nobody" | "slow" | "busy" => None,
             "narrow" => Some(BTreeSet::from(["ns1".parse().unwrap()])),

@@ -8,8 +8,7 @@ const OURS: [&str; 3] = ["user", "submitter", "stamp"];
 
 /// Some value for every key that Kubernetes lets a person write, some of them ours.
 fn entries() -> impl Strategy<Value = Value> {
-    let key =
-        "(kube2hadoop\\.io/(user|submitter|stamp|inject|injected|skipped|containers|refresh)|app|a/b)";
+    let key = "(kube2hadoop\\.io/(user|submitter|stamp|inject|injected|skipped|containers|refresh)|app|a/b)";
     proptest::collection::btree_map(key, "(enabled|disabled|main|[a-z.]{0,8})", 0..5)
         .prop_map(|map| json!(map))
 }
