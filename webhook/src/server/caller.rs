@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube2hadoop_stamp::{HadoopUser, PodClaims, PodFacts, names};
+use kube2hadoop_stamp::{HadoopUser, PodClaims, names};
 
+use super::asking::{self, Asking};
 use super::cached::Cached;
 use super::cluster::{Cluster, Question, Unread};
 use crate::admission::{Caller, Connect, Keys, Policy, Target, asks, is_way_in};
@@ -16,8 +17,6 @@ use crate::review::{Operation, Request};
 const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 /// Well inside the API server's own patience with us.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Between creation and stamp of the asking pod, in seconds; as the fetcher's default.
-const WINDOW: u64 = 30;
 /// How long RBAC's answer is believed: what is taken back is gone after that.
 const BELIEVED: Duration = Duration::from_secs(10);
 /// How long a connection may be refused without reading the pod anew.
@@ -32,6 +31,7 @@ pub struct Callers {
     authorities: Cached<Question, bool>,
     /// By namespace and name, stamped pods that somebody was kept out of.
     targets: Cached<(String, String), Target>,
+    asking: Cached<asking::Key, Asking>,
 }
 
 impl std::fmt::Debug for Callers {
@@ -48,6 +48,7 @@ impl Callers {
             guarded,
             authorities: Cached::new(BOUND, BELIEVED),
             targets: Cached::new(BOUND, REFUSED),
+            asking: Cached::new(BOUND, asking::REMEMBERED),
         }
     }
 
@@ -189,9 +190,26 @@ impl Callers {
         let ([name], [uid]) = (extra.pod_name.as_slice(), extra.pod_uid.as_slice()) else {
             return None;
         };
-        let found = self.cluster.pod(namespace.to_owned(), name.to_string());
+        let key = (namespace.to_owned(), name.to_string(), uid.to_string());
+        let known = self.asking.get(&key);
+        let pod = match known.clone() {
+            Some(pod) => pod,
+            None => self.read_asking(&key).await?,
+        };
+        if !pod.is(&key, account) {
+            return None;
+        }
+        let claims = pod.claims(&policy.issuer, keys)?;
+        if known.is_none() {
+            self.asking.put(key, pod);
+        }
+        Some(claims)
+    }
+
+    async fn read_asking(&self, (namespace, name, _): &asking::Key) -> Option<Asking> {
+        let found = self.cluster.pod(namespace.clone(), name.clone());
         let found = tokio::time::timeout(PATIENCE, found).await.ok()?;
-        stamped(&found.ok()??, account, uid, &policy.issuer, keys)
+        Asking::of(found.ok()??)
     }
 }
 
@@ -219,27 +237,6 @@ fn target(pod: &Pod) -> Target {
         user: annotation(names::USER).unwrap_or_default(),
         submitter: annotation(names::SUBMITTER).unwrap_or_default(),
     }
-}
-
-/// The pod's verified claims, with the job that its own submissions belong to.
-fn stamped(pod: &Pod, account: &str, uid: &str, issuer: &str, keys: &Keys) -> Option<PodClaims> {
-    let metadata = &pod.metadata;
-    let own = pod.spec.as_ref()?.service_account_name.as_deref()?;
-    if metadata.uid.as_deref() != Some(uid) || own != account {
-        return None;
-    }
-    let stamp = metadata.annotations.as_ref()?.get(names::STAMP)?;
-    let mut claims = keys.verifying.verify_pod(stamp, issuer).ok()?;
-    let facts = PodFacts {
-        namespace: metadata.namespace.as_deref()?,
-        service_account: own,
-        name: metadata.name.as_deref()?,
-        generate_name: metadata.generate_name.as_deref(),
-        created_at: u64::try_from(metadata.creation_timestamp.as_ref()?.0.as_second()).ok()?,
-    };
-    claims.check_pod(&facts, WINDOW).ok()?;
-    claims.job = Some(claims.job_id(uid));
-    Some(claims)
 }
 
 /// Namespace and name in `system:serviceaccount:NAMESPACE:NAME`.

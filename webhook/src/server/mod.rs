@@ -1,5 +1,6 @@
 //! The router: reads a body, gathers the facts, asks [`admit`], writes the answer.
 
+mod asking;
 mod cached;
 mod caller;
 mod cluster;

@@ -221,3 +221,31 @@ async fn a_template_is_asked_about_too() {
     let authority = asking.find(&review).await.authority;
     assert_eq!(authority.unwrap().user.as_str(), "etl");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_submits_much_is_read_once_in_a_while_and_its_stamp_checked_each_time() {
+    let signing = SigningKey::generate().unwrap();
+    let recorder = Recorder {
+        pod: Mutex::new(Some(driver(&signing))),
+        ..Recorder::default()
+    };
+    let mut asking = Asking::new(recorder, "");
+    asking.keys.verifying = signing.public();
+    let known = async |asking: &Asking, uid| asking.find(&by_driver(uid)).await.pod.is_some();
+    for _ in 0..3 {
+        assert!(known(&asking, "uid-1").await);
+    }
+    assert_eq!(asking.read(), 1);
+    // A pod of the same name is another pod; what is no caller is not remembered either.
+    for _ in 0..2 {
+        assert!(!known(&asking, "uid-2").await);
+    }
+    assert_eq!(asking.read(), 3);
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert!(known(&asking, "uid-1").await);
+    assert_eq!(asking.read(), 4);
+    // A key that is taken out takes its stamps with it at once.
+    asking.keys.verifying = SigningKey::generate().unwrap().public();
+    assert!(!known(&asking, "uid-1").await);
+    assert_eq!(asking.read(), 4);
+}
