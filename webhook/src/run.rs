@@ -192,3 +192,33 @@ fn put_in_force(file: &File, change: &watch::Sender<Arc<Policy>>) -> Result<(), 
     change.send_replace(Arc::new(config.into_policy()));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::Connect;
+
+    /// As the chart renders it.
+    const CHART: &str = include_str!("../tests/fixtures/webhook.yaml");
+
+    fn file(text: &str) -> File {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("webhook.yaml");
+        std::fs::write(&path, text).unwrap();
+        File::read(&path).unwrap()
+    }
+
+    #[test]
+    fn a_changed_file_is_put_in_force_whole_or_not_at_all() {
+        let config = Config::parse(&file(CHART)).unwrap();
+        let (change, policy) = watch::channel(Arc::new(config.into_policy()));
+        assert_eq!(policy.borrow().connect, Connect::Warn);
+        let strict = CHART.replace(r#""connect":"warn""#, r#""connect":"deny""#);
+        put_in_force(&file(&strict), &change).unwrap();
+        assert_eq!(policy.borrow().connect, Connect::Deny);
+        let unanchored = CHART.replace("'^(?<name>", "'(?<name>");
+        let error = put_in_force(&file(&unanchored), &change).unwrap_err();
+        assert!(error.contains("not anchored"), "{error}");
+        assert_eq!(policy.borrow().connect, Connect::Deny);
+    }
+}
