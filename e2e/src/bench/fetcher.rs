@@ -7,7 +7,7 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::load;
-use super::server::{Server, Size};
+use super::server::{Sent, Server, Size};
 use crate::stage::Stage;
 use crate::test::Scene;
 use crate::workload;
@@ -36,14 +36,14 @@ fn measure(stage: &Stage, scene: &Scene<'_>) -> Result<()> {
     let mut body = NamedTempFile::new()?;
     body.write_all(b"{}")?;
     let header = Some(format!("authorization:{}", bearer.path().display()));
-    server.load(
-        &generator,
-        "/v1/tokens",
-        body.path(),
-        header.clone(),
-        WARM_UP,
-    )?;
-    let measured = server.load(&generator, "/v1/tokens", body.path(), header, BUSY)?;
+    let sent = Sent {
+        path: "/v1/tokens",
+        body: body.path(),
+        header,
+        expect: Some("credentials"),
+    };
+    server.load(&generator, sent.clone(), WARM_UP)?;
+    let measured = server.load(&generator, sent, BUSY)?;
     anyhow::ensure!(
         measured.report.failed == 0,
         "{} answers were not 200",

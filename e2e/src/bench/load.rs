@@ -36,6 +36,8 @@ pub(super) struct Target<'a> {
     pub body: &'a Path,
     /// `name:file` of one more header.
     pub header: Option<String>,
+    /// What every answer must hold.
+    pub expect: Option<&'a str>,
 }
 
 /// Builds the load generator.
@@ -73,6 +75,9 @@ pub(super) fn run(
     ]);
     if let Some(header) = &target.header {
         command.args(["--header", header]);
+    }
+    if let Some(text) = target.expect {
+        command.args(["--expect", text]);
     }
     let printed = process::run(&mut command)?;
     serde_json::from_str(&printed).with_context(|| format!("the load generator printed {printed}"))

@@ -2,6 +2,7 @@
 
 mod client;
 mod fetcher;
+mod identity;
 mod leader;
 mod load;
 mod pod_start;
@@ -19,6 +20,7 @@ use crate::{dist, places, process, progress};
 /// Measures each part and prints a line or a few for it.
 pub fn run(stage: &Stage) -> Result<()> {
     webhook::run(stage)?;
+    identity::run(stage)?;
     client::run()?;
     fetcher::run(stage)?;
     leader::run()?;

@@ -50,22 +50,16 @@ impl Server {
     }
 
     /// Sends load to the server over the loopback of its own pod.
-    pub(super) fn load(
-        &self,
-        generator: &Path,
-        path: &str,
-        body: &Path,
-        header: Option<String>,
-        size: Size,
-    ) -> Result<Measured> {
+    pub(super) fn load(&self, generator: &Path, sent: Sent<'_>, size: Size) -> Result<Measured> {
         let before = load::cpu_seconds(self.pid)?;
-        let url = format!("https://{}{path}", self.host);
+        let url = format!("https://{}{}", self.host, sent.path);
         let target = Target {
             pid: self.pid,
             url: &url,
             ca: self.ca.path(),
-            body,
-            header,
+            body: sent.body,
+            header: sent.header,
+            expect: sent.expect,
         };
         let report = load::run(generator, &target, size.connections, size.requests)?;
         let used = load::cpu_seconds(self.pid)? - before;
@@ -75,6 +69,16 @@ impl Server {
             resident_mb: load::resident_mb(self.pid)?,
         })
     }
+}
+
+/// What each request carries, and each answer must hold.
+#[derive(Clone)]
+pub(super) struct Sent<'a> {
+    pub path: &'a str,
+    pub body: &'a Path,
+    /// `name:file` of one more header.
+    pub header: Option<String>,
+    pub expect: Option<&'a str>,
 }
 
 /// How much load.

@@ -1,7 +1,8 @@
 //! A load generator for the benchmarks: keep-alive HTTPS requests with one body, bounded in count.
 //!
-//! `load --url URL --ca FILE --body FILE [--header NAME:FILE] [--connections N] [--requests N] [--fresh]`
-//! prints one line of JSON: requests per second, p50 and p99 in microseconds, and how many answers were not 200.
+//! `load --url URL --ca FILE --body FILE [--header NAME:FILE] [--expect TEXT] [--connections N]
+//! [--requests N] [--fresh]` prints one line of JSON: requests per second, p50 and p99 in microseconds, and how many
+//! answers were not 200 or lack the text.
 //! With `--fresh` each request pays for a connection of its own.
 #![allow(
     clippy::print_stdout,
@@ -29,6 +30,7 @@ struct Load {
     body: Bytes,
     header: Option<(HeaderName, HeaderValue)>,
     tls: TlsConnector,
+    expect: Option<String>,
     fresh: bool,
     left: AtomicUsize,
     failed: AtomicUsize,
@@ -67,6 +69,7 @@ fn main() {
             .into(),
         header,
         tls: connector(&value("--ca").expect("--ca is needed")),
+        expect: value("--expect"),
         fresh: arguments.iter().any(|argument| argument == "--fresh"),
         left: AtomicUsize::new(number("--requests", 20_000)),
         failed: AtomicUsize::new(0),
@@ -142,14 +145,20 @@ async fn connection(load: Arc<Load>) -> Vec<Duration> {
             .send_request(request(&load))
             .await
             .expect("the server closed the connection");
-        if answer.status() != 200 {
-            load.failed.fetch_add(1, Ordering::Relaxed);
-        }
+        let status = answer.status();
         let mut body = Body::new(answer.into_body()).into_data_stream();
+        let mut text = Vec::new();
         while let Some(chunk) = body.next().await {
-            chunk.expect("the answer broke off");
+            let chunk = chunk.expect("the answer broke off");
+            if load.expect.is_some() {
+                text.extend_from_slice(&chunk);
+            }
         }
         taken.push(started.elapsed());
+        let expected = |wanted: &String| String::from_utf8_lossy(&text).contains(wanted.as_str());
+        if status != 200 || !load.expect.as_ref().is_none_or(expected) {
+            load.failed.fetch_add(1, Ordering::Relaxed);
+        }
         open = Some(sender);
     }
     taken

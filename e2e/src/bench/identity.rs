@@ -1,0 +1,194 @@
+//! What each way to an identity costs the webhook: a mapping rule, a template's stamp, inheritance, a granted run-as.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use super::server::{Sent, Server, Size};
+use super::{load, webhook};
+use crate::process::wait_until;
+use crate::stage::Stage;
+use crate::test::Scene;
+use crate::workload;
+
+const WARM_UP: Size = Size {
+    connections: 1,
+    requests: 500,
+};
+const ALONE: Size = Size {
+    connections: 1,
+    requests: 5_000,
+};
+const JOB_CONTROLLER: &str = "system:serviceaccount:kube-system:job-controller";
+/// Whom the chart of the test bench lets RBAC grant.
+const RUN_AS: &str = "etl-bench";
+
+/// A review, and what its answer says about who decided.
+struct Way {
+    name: &'static str,
+    review: Value,
+    expect: &'static str,
+}
+
+/// Prints p50 and p99 of each way.
+pub(super) fn run(stage: &Stage) -> Result<()> {
+    let scene = Scene::open(stage, "bench::identity")?;
+    let outcome = measure(&scene);
+    scene.close()?;
+    outcome
+}
+
+fn measure(scene: &Scene<'_>) -> Result<()> {
+    let generator = load::build()?;
+    let server = Server::find(scene.stage, "kube2hadoop-webhook")?;
+    println!("webhook, one connection, by who is behind the request:");
+    for way in ways(scene)? {
+        let mut body = NamedTempFile::new()?;
+        body.write_all(way.review.to_string().as_bytes())?;
+        let sent = Sent {
+            path: "/mutate/namespace",
+            body: body.path(),
+            header: None,
+            expect: Some(way.expect),
+        };
+        server.load(&generator, sent.clone(), WARM_UP)?;
+        let measured = server.load(&generator, sent, ALONE)?;
+        let failed = measured.report.failed;
+        ensure!(
+            failed == 0,
+            "{failed} answers about {} do not hold {}",
+            way.name,
+            way.expect
+        );
+        println!(
+            "  {:<44} p50 {} µs, p99 {} µs, {:.0} CPU µs each",
+            way.name, measured.report.p50, measured.report.p99, measured.cpu_per_request
+        );
+    }
+    Ok(())
+}
+
+fn ways(scene: &Scene<'_>) -> Result<Vec<Way>> {
+    let alice = json!({"username": "alice@example.com", "groups": ["system:authenticated"]});
+    let way = |name, review, expect| Way {
+        name,
+        review,
+        expect,
+    };
+    Ok(vec![
+        way(
+            "a user's pod, by a mapping rule",
+            of_pod(scene, &alice)?,
+            r#""rule":"mapping"#,
+        ),
+        way(
+            "a user's Job, by a mapping rule",
+            of_job(scene, &alice)?,
+            r#""rule":"mapping"#,
+        ),
+        way(
+            "a Job's pod, by its template's stamp",
+            of_controller(scene)?,
+            r#""rule":"template"#,
+        ),
+        way(
+            "a stamped pod's pod, by inheritance",
+            of_stamped_pod(scene)?,
+            r#""rule":"inherit"#,
+        ),
+        way(
+            "a user's pod, run-as by RBAC",
+            of_granted(scene, &alice)?,
+            r#""user":"etl-bench""#,
+        ),
+    ])
+}
+
+/// The recorded pod in the scene's namespace, submitted by `who`.
+fn of_pod(scene: &Scene<'_>, who: &Value) -> Result<Value> {
+    let mut review: Value = serde_json::from_str(&webhook::recorded()?)?;
+    let request = &mut review["request"];
+    request["userInfo"] = who.clone();
+    request["namespace"] = json!(scene.namespace);
+    request["object"]["metadata"]["namespace"] = json!(scene.namespace);
+    Ok(review)
+}
+
+fn of_job(scene: &Scene<'_>, who: &Value) -> Result<Value> {
+    let mut review = of_pod(scene, who)?;
+    let request = &mut review["request"];
+    request["kind"] = json!({"group": "batch", "version": "v1", "kind": "Job"});
+    request["name"] = json!("bench");
+    request["object"] = workload::job("bench", "true");
+    Ok(review)
+}
+
+/// As the job controller makes it of a template that the API server has let the webhook stamp.
+fn of_controller(scene: &Scene<'_>) -> Result<Value> {
+    let job = workload::job("bench", "true");
+    let stamped = scene.stage.alice.create_with(
+        &scene.namespace,
+        &job,
+        &["--dry-run=server", "-o", "json"],
+    )?;
+    let stamped: Value = serde_json::from_str(&stamped)?;
+    let mut review = of_pod(scene, &json!({"username": JOB_CONTROLLER}))?;
+    let request = &mut review["request"];
+    request["name"] = Value::Null;
+    let spec = request["object"]["spec"].take();
+    request["object"] = json!({"apiVersion": "v1", "kind": "Pod", "spec": spec, "metadata": {
+        "generateName": "bench-",
+        "namespace": scene.namespace,
+        "annotations": stamped["spec"]["template"]["metadata"]["annotations"],
+        "ownerReferences": [
+            {"apiVersion": "batch/v1", "kind": "Job", "name": "bench", "uid": "u", "controller": true}],
+    }});
+    request["object"]["spec"]["serviceAccountName"] = json!("default");
+    Ok(review)
+}
+
+/// As a driver asks for its executors: with its own pod's credential.
+fn of_stamped_pod(scene: &Scene<'_>) -> Result<Value> {
+    scene.create(&scene.stage.alice, &workload::pod("driver", "sleep 3600"))?;
+    scene.running("driver")?;
+    let uid = scene.get("pod", "driver")?["metadata"]["uid"].take();
+    let who = json!({
+        "username": format!("system:serviceaccount:{}:default", scene.namespace),
+        "extra": {
+            "authentication.kubernetes.io/pod-name": ["driver"],
+            "authentication.kubernetes.io/pod-uid": [uid],
+        },
+    });
+    of_pod(scene, &who)
+}
+
+fn of_granted(scene: &Scene<'_>, who: &Value) -> Result<Value> {
+    let role = format!("--resource=hadoopusers.kube2hadoop.io/{RUN_AS}");
+    let namespace = ["-n", &scene.namespace];
+    for args in [
+        ["create", "role", "bench", "--verb=use", &role],
+        [
+            "create",
+            "rolebinding",
+            "bench",
+            "--role=bench",
+            "--user=alice@example.com",
+        ],
+    ] {
+        scene
+            .admin()
+            .run(&args.into_iter().chain(namespace).collect::<Vec<_>>())?;
+    }
+    let mut review = of_pod(scene, who)?;
+    let annotations = &mut review["request"]["object"]["metadata"]["annotations"];
+    annotations["kube2hadoop.io/run-as"] = json!(RUN_AS);
+    let resource = format!("hadoopusers.kube2hadoop.io/{RUN_AS}");
+    let ask = ["auth", "can-i", "use", &resource, "-n", &scene.namespace];
+    wait_until("the grant", std::time::Duration::from_secs(20), || {
+        Ok(scene.stage.alice.run(&ask).ok())
+    })
+    .context("alice is not granted the run-as")?;
+    Ok(review)
+}
