@@ -3,12 +3,21 @@
 mod attacks;
 mod bad_input;
 mod cases;
+mod copies;
+mod credentials;
+mod expectations;
+mod guards;
 mod identity;
+mod keys;
 mod lifecycle;
 mod main_job;
 mod operations;
+mod origins;
+mod rights;
 mod scene;
+mod spark;
 pub mod suite;
+mod training;
 
 use std::time::Instant;
 
