@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{
     Scene, attacks, bad_input, copies, credentials, expectations, guards, identity, keys,
-    lifecycle, main_job, operations, origins, spark, training,
+    lifecycle, main_job, operations, origins, reinvocation, spark, training,
 };
 
 /// One end-to-end test.
@@ -80,6 +80,9 @@ pub fn all() -> Vec<Case> {
         }
         origins::{
             all_of_them_write_as_their_submitter,
+        }
+        reinvocation::{
+            a_later_webhook_changes_nobodys_user,
         }
         keys::{
             a_rotation_refuses_no_pod_and_a_revocation_its_stamps,

@@ -13,6 +13,7 @@ mod lifecycle;
 mod main_job;
 mod operations;
 mod origins;
+mod reinvocation;
 mod rights;
 mod scene;
 mod spark;

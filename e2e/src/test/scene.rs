@@ -123,7 +123,12 @@ impl<'a> Scene<'a> {
 
     /// Waits until the pod has ended and gives its phase: `Succeeded` or `Failed`.
     pub fn ended(&self, pod: &str) -> Result<String> {
-        wait_until(&format!("the end of pod {pod}"), POD_DEADLINE, || {
+        self.ended_within(pod, POD_DEADLINE)
+    }
+
+    /// The same for a pod that takes longer than others.
+    pub fn ended_within(&self, pod: &str, deadline: Duration) -> Result<String> {
+        wait_until(&format!("the end of pod {pod}"), deadline, || {
             let phase = text(&self.get("pod", pod)?, "/status/phase");
             Ok(matches!(phase.as_str(), "Succeeded" | "Failed").then_some(phase))
         })

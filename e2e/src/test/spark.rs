@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -11,6 +12,9 @@ use crate::kubectl::Kubectl;
 use crate::{process, spark, workload};
 
 const USER: &str = "kube2hadoop.io/user";
+/// Six Java machines on two cores: none of them lives long enough for a better compiler to pay.
+const QUICK: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
+const DEADLINE: Duration = Duration::from_secs(400);
 
 /// Submitted from a person's own machine in cluster mode, and from a pod of hers in client mode. Neither is told
 /// anything of Hadoop but the paths of its files.
@@ -51,13 +55,14 @@ pub(super) fn drivers_and_executors_are_the_submitters(scene: &Scene<'_>) -> Res
     let driver = scene.pod_of("spark-role=driver")?;
     let name = text(&driver, "/metadata/name");
     ensure!(
-        scene.ended(&name)? == "Succeeded",
+        scene.ended_within(&name, DEADLINE)? == "Succeeded",
         "the driver {name} failed"
     );
     let said = scene
         .admin()
         .run(&["logs", "-n", &scene.namespace, &name])?;
     says(&said, &["counted 8 words"])?;
+    scene.ended_within("client", DEADLINE)?;
     says(&scene.succeeded("client")?, &["counted 8 words"])?;
     let executors = scene.pods("spark-role=executor")?;
     ensure!(
@@ -124,10 +129,15 @@ fn settings(scene: &Scene<'_>) -> Vec<String> {
         ("spark.driver.memory", "512m"),
         ("spark.kubernetes.driver.request.cores", "100m"),
         ("spark.kubernetes.executor.request.cores", "100m"),
+        ("spark.ui.enabled", "false"),
+        ("spark.driver.extraJavaOptions", QUICK),
+        ("spark.executor.extraJavaOptions", QUICK),
         // Both executors are there before the work begins, and to look at after it.
         ("spark.scheduler.minRegisteredResourcesRatio", "1.0"),
         ("spark.scheduler.maxRegisteredResourcesWaitingTime", "120s"),
         ("spark.kubernetes.executor.deleteOnTermination", "false"),
+        // The case waits by itself: an API server on an old etcd refuses the watch that Spark makes.
+        ("spark.kubernetes.submission.waitAppCompletion", "false"),
     ]
     .iter()
     .flat_map(|(key, value)| ["--conf".to_owned(), format!("{key}={value}")])
