@@ -216,9 +216,34 @@ pub fn signal(signal: &str, pid: u32) {
     let _ = run(Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]));
 }
 
+/// Every process whose program has this file name, in pods too.
+pub fn pids_of(program: &str) -> Vec<u32> {
+    let runs = |pid: u32| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let first = command.split(|byte| *byte == 0).next().unwrap_or_default();
+        Path::new(&*String::from_utf8_lossy(first))
+            .file_name()
+            .is_some_and(|name| name == program)
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| runs(*pid))
+        .collect()
+}
+
+/// Does the name of one of the process's control groups hold this text?
+pub fn is_in_cgroup(pid: u32, part: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(part))
+}
+
+/// Closes what else we were started with open: whoever holds a lock while we run must not hold it for ever.
+const ALONE: &str = r#"exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$@""#;
+
 /// The command in a session of its own, so that a Ctrl-C here does not reach it.
 fn detached(command: &Command, log: File) -> Result<Command> {
     let mut detached = Command::new("setsid");
+    detached.args(["sh", "-c", ALONE, "sh"]);
     detached.arg(command.get_program()).args(command.get_args());
     for (key, value) in command.get_envs() {
         match value {

@@ -2,6 +2,7 @@
 
 mod outage;
 mod people;
+mod replicas;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use crate::{chart, dist, hadoop, images, provider};
 
 pub use outage::Outage;
 pub use people::Answer;
+pub use replicas::Replica;
 
 /// Where Helm installs Kube2Hadoop.
 pub const NAMESPACE: &str = "kube2hadoop";

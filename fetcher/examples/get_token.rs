@@ -35,7 +35,7 @@ async fn main() -> Result<()> {
         krb5_conf: String::new(),
         kms: true,
         timeout: Duration::from_secs(10),
-        deny: DenyList::default(),
+        deny: tokio::sync::watch::channel(DenyList::default()).1,
     })?;
     for (name, content) in services.client_conf() {
         println!("--- {name}\n{}", String::from_utf8_lossy(content));

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use kube2hadoop_runtime::config as file;
+use kube2hadoop_runtime::config::File;
 use kube2hadoop_runtime::logging::{self, LogFormat};
 use kube2hadoop_stamp::HadoopUser;
 use prometheus_client::registry::Registry;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError, Standing};
 use crate::issue::configured::Configured;
 use crate::metrics::Metrics;
 use crate::{chain, doctor, serve};
@@ -60,9 +60,10 @@ impl Cli {
             Format::Json => LogFormat::Json,
             Format::Text => LogFormat::Text,
         });
-        let config = match load(&self.config) {
-            Ok(config) => config,
-            Err(problem) => {
+        let (config, file) = match load(&self.config) {
+            Ok(read) => read,
+            Err(error) => {
+                let problem = chain::text(&error);
                 tracing::error!(%problem, "the configuration cannot be used");
                 return BAD_CONFIG.into();
             }
@@ -70,21 +71,20 @@ impl Cli {
         match self.command {
             Some(Command::Doctor { user, json }) => doctor::run(&config, user.as_ref(), json).await,
             None if self.check => check(&config),
-            None => serve_until_asked_to_stop(config).await,
+            None => serve_until_asked_to_stop(config, file).await,
         }
     }
 }
 
-fn load(path: &std::path::Path) -> Result<Config, String> {
-    let config: Config = file::load(path).map_err(|error| chain::text(&error))?;
-    config
-        .validate()
-        .map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(config)
+fn load(path: &std::path::Path) -> Result<(Config, File), ConfigError> {
+    let file = File::read(path)?;
+    Ok((Config::parse(&file)?, file))
 }
 
 fn check(config: &Config) -> ExitCode {
-    match Configured::new(config, Metrics::new(&mut Registry::default())) {
+    let (_, standing) = Standing::new(config);
+    let metrics = Metrics::new(&mut Registry::default());
+    match Configured::new(config, standing.deny, metrics) {
         Ok(_) => {
             tracing::info!("the configuration is good");
             ExitCode::SUCCESS
@@ -99,8 +99,8 @@ fn check(config: &Config) -> ExitCode {
     }
 }
 
-async fn serve_until_asked_to_stop(config: Config) -> ExitCode {
-    match serve::run(config).await {
+async fn serve_until_asked_to_stop(config: Config, file: File) -> ExitCode {
+    match serve::run(config, file).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = chain::text(&error), "stopped");

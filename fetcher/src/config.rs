@@ -15,7 +15,11 @@
 //! guards:
 //!   identityIsImmutable: kube2hadoop-identity-is-immutable
 //!   tokenGuard: kube2hadoop-token-guard
-//! hadoop: {confDir: /etc/hadoop/conf, principal: kube2hadoop@EXAMPLE.COM, renewer: kube2hadoop}
+//! hadoop:
+//!   confDir: /etc/hadoop/conf
+//!   principal: kube2hadoop@EXAMPLE.COM
+//!   renewer: kube2hadoop
+//!   limits: {perSecond: 1000, perUserPerSecond: 200, concurrency: 64, queue: 4096}
 //! limits: {requestSeconds: 30, running: 256, waiting: 4096, connections: 4096, drainSeconds: 25}
 //! ledger: {minLifeFraction: 0.5, capacity: 50000, failureSeconds: 2, namespace: kube2hadoop-ledger}
 //! lifecycle: {enabled: true, lease: kube2hadoop-fetcher, leaseSeconds: 15, renewFraction: 0.7, renewSpread: 0.2,
@@ -24,7 +28,9 @@
 //! ```
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
+use kube2hadoop_runtime::config::File;
 use kube2hadoop_stamp::{DenyList, HadoopUser};
 use serde::Deserialize;
 use thiserror::Error;
@@ -33,11 +39,13 @@ mod hadoop;
 mod lifecycle;
 mod limits;
 mod sources;
+mod standing;
 
 pub use hadoop::{HadoopSource, Kms};
 pub use lifecycle::Lifecycle;
-pub use limits::{LedgerLimits, Limits};
+pub use limits::{HadoopLimits, LedgerLimits, Limits};
 pub use sources::{StampKeysSource, TlsSource};
+pub use standing::{Changes, Standing};
 
 /// Everything the fetcher is told by its operator.
 #[derive(Debug, Clone, Deserialize)]
@@ -121,6 +129,18 @@ impl Default for GuardNames {
     }
 }
 
+/// Why a configuration file cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error(transparent)]
+    File(#[from] kube2hadoop_runtime::config::ConfigError),
+    #[error("{path}: {problem}")]
+    Content {
+        path: PathBuf,
+        problem: InvalidConfig,
+    },
+}
+
 /// What a syntactically right file may still get wrong.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum InvalidConfig {
@@ -185,8 +205,16 @@ impl Config {
     }
 
     fn validate_numbers(&self) -> Result<(), InvalidConfig> {
+        let pressure = &self.hadoop.limits;
         let counts = [
             ("hadoop.timeoutSeconds", self.hadoop.timeout_seconds),
+            ("hadoop.limits.perSecond", pressure.per_second.into()),
+            (
+                "hadoop.limits.perUserPerSecond",
+                pressure.per_user_per_second.into(),
+            ),
+            ("hadoop.limits.concurrency", pressure.concurrency as u64),
+            ("hadoop.limits.queue", pressure.queue as u64),
             ("limits.requestSeconds", self.limits.request_seconds),
             ("limits.running", self.limits.running as u64),
             ("limits.connections", self.limits.connections.into()),
@@ -203,6 +231,19 @@ impl Config {
             return Err(InvalidConfig::Window(self.stamp_window_seconds));
         }
         Ok(())
+    }
+
+    /// Reads the file's content and checks it.
+    ///
+    /// # Errors
+    /// The first thing that has to change, with the file's name.
+    pub fn parse(file: &File) -> Result<Self, ConfigError> {
+        let config: Self = file.parse()?;
+        config.validate().map_err(|problem| ConfigError::Content {
+            path: file.path().to_owned(),
+            problem,
+        })?;
+        Ok(config)
     }
 
     /// Whether tokens are renewed and cancelled by us.

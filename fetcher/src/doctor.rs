@@ -10,13 +10,14 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 
 use crate::chain;
-use crate::config::Config;
+use crate::config::{Config, Standing};
 use crate::hadoop::{HadoopServices, TokenService};
 use crate::issue::configured::{Configured, settings};
 use crate::metrics::Metrics;
 use crate::stamp_keys::{self, StampKeys};
 use crate::{serve, serving_cert};
 
+mod clock;
 mod kerberos;
 
 /// One thing looked at.
@@ -90,12 +91,13 @@ async fn hadoop(config: &Config, user: Option<&HadoopUser>) -> Vec<Finding> {
     const CONF: &str = "hadoop configuration";
     let mut findings = vec![];
     // The names are checked as the service checks them; the services themselves are used below.
-    let checked = Configured::new(config, Metrics::new(&mut Registry::default()));
+    let (_, Standing { deny, .. }) = Standing::new(config);
+    let checked = Configured::new(config, deny.clone(), Metrics::new(&mut Registry::default()));
     if let Err(error) = checked {
         findings.push(Finding::bad(CONF, chain::text(&error)));
         return findings;
     }
-    match HadoopServices::from_conf(&settings(config)) {
+    match HadoopServices::from_conf(&settings(config, deny)) {
         Err(error) => findings.push(Finding::bad(CONF, chain::text(&error))),
         Ok(services) => {
             let names: Vec<_> = services

@@ -8,6 +8,7 @@ use kube2hadoop_stamp::HadoopUser;
 use thiserror::Error;
 
 pub mod configured;
+pub mod pressure;
 
 use crate::hadoop::HadoopError;
 pub use crate::hadoop::Issued;
@@ -20,6 +21,11 @@ pub trait Issuer: Send + Sync + 'static {
 
     /// The Hadoop configuration for pods.
     fn client_conf(&self) -> &BTreeMap<FileName, FileContent>;
+
+    /// Why new tokens of `user` would be refused at once, before anything is written for them.
+    fn busy(&self, _user: &HadoopUser, _service: &ServiceName) -> Option<IssueFailure> {
+        None
+    }
 
     /// Gets new tokens of `user` at `service`.
     fn issue<'a>(
@@ -36,6 +42,8 @@ pub enum IssueFailure {
     Hadoop(#[from] HadoopError),
     #[error("service {0} is not configured")]
     NoSuchService(ServiceName),
+    #[error("{service} is asked for as many tokens as it shall be: try again in {seconds} s")]
+    Busy { service: ServiceName, seconds: u64 },
     #[error("the issue was broken off; try again")]
     BrokenOff,
     #[error("another replica is still at it; try again")]
@@ -49,8 +57,18 @@ impl IssueFailure {
         match self {
             Self::Hadoop(error) => error.reason(),
             Self::NoSuchService(_) => "unknown-service",
+            Self::Busy { .. } => "hadoop-busy",
             Self::BrokenOff => "issue-broken-off",
             Self::ElsewhereBusy => "issue-elsewhere",
+        }
+    }
+
+    /// When to come again, in seconds, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Busy { seconds, .. } => Some(*seconds),
+            _ => None,
         }
     }
 
@@ -62,6 +80,7 @@ impl IssueFailure {
             Self::Hadoop(error) if error.retryable() => ProblemType::HadoopUnavailable,
             Self::Hadoop(_) => ProblemType::HadoopRefused,
             Self::NoSuchService(_) => ProblemType::UnknownService,
+            Self::Busy { .. } => ProblemType::Overloaded,
             Self::BrokenOff | Self::ElsewhereBusy => ProblemType::HadoopUnavailable,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
+use kube2hadoop_runtime::reload::Reloads;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -10,6 +11,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::lifecycle::metrics::Upkeep;
+use crate::service::ServiceName;
 
 /// `outcome`: `issued`, or a problem's slug (a fixed list).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -23,6 +25,32 @@ pub struct ServiceLabel {
     pub service: String,
 }
 
+impl ServiceLabel {
+    #[must_use]
+    pub fn of(name: &ServiceName) -> Self {
+        Self {
+            service: name.to_string(),
+        }
+    }
+}
+
+/// One more in a gauge for as long as this lives: who gives up is counted down too.
+pub struct Counted(Gauge);
+
+impl Counted {
+    #[must_use]
+    pub fn up(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// Shared by all parts; cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
@@ -34,31 +62,45 @@ pub struct Metrics {
     pub hadoop_issues: Family<Outcome, Counter>,
     /// 1 while the service's last call failed.
     pub hadoop_degraded: Family<ServiceLabel, Gauge>,
+    /// Calls for new tokens that wait for their turn.
+    pub hadoop_waiting: Family<ServiceLabel, Gauge>,
+    /// Calls that were turned away, since too many waited.
+    pub hadoop_overflows: Family<ServiceLabel, Counter>,
+    pub hadoop_seconds: Family<ServiceLabel, Histogram, fn() -> Histogram>,
     pub guards_missing: Gauge,
     pub events_dropped: Counter,
     /// Seconds since 1970 at which the serving certificate was last replaced.
     pub certificate_loaded: Gauge<f64, AtomicU64>,
     pub upkeep: Upkeep,
+    pub reloads: Reloads,
+}
+
+fn of_durations() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 16))
 }
 
 impl Metrics {
     /// Makes the metrics and registers them.
     #[must_use]
     pub fn new(registry: &mut Registry) -> Self {
+        let ours = registry.sub_registry_with_prefix("kube2hadoop_fetcher");
         let metrics = Self {
             requests: Family::default(),
-            request_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
+            request_seconds: of_durations(),
             running: Gauge::default(),
             waiting: Gauge::default(),
             ledger_keys: Gauge::default(),
             hadoop_issues: Family::default(),
             hadoop_degraded: Family::default(),
+            hadoop_waiting: Family::default(),
+            hadoop_overflows: Family::default(),
+            hadoop_seconds: Family::new_with_constructor(of_durations),
             guards_missing: Gauge::default(),
             events_dropped: Counter::default(),
             certificate_loaded: Gauge::default(),
             upkeep: Upkeep::default(),
+            reloads: Reloads::new(ours),
         };
-        let ours = registry.sub_registry_with_prefix("kube2hadoop_fetcher");
         metrics.register(ours);
         metrics.upkeep.register(ours);
         metrics
@@ -95,6 +137,21 @@ impl Metrics {
             "hadoop_degraded",
             "1 while a service's last call failed",
             self.hadoop_degraded.clone(),
+        );
+        to.register(
+            "hadoop_waiting",
+            "Calls for new tokens that wait for their turn",
+            self.hadoop_waiting.clone(),
+        );
+        to.register(
+            "hadoop_overflows",
+            "Calls for new tokens that were turned away, since too many waited",
+            self.hadoop_overflows.clone(),
+        );
+        to.register(
+            "hadoop_seconds",
+            "Duration of calls for new tokens",
+            self.hadoop_seconds.clone(),
         );
         to.register(
             "guards_missing",

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use kube2hadoop_runtime::config::File;
 use kube2hadoop_runtime::guards::Guard;
 use kube2hadoop_runtime::readiness::Readiness;
+use kube2hadoop_runtime::reload::Followed;
 use kube2hadoop_runtime::shutdown::Shutdown;
 use kube2hadoop_runtime::{admin, listen};
 use prometheus_client::registry::Registry;
@@ -13,17 +15,15 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::attest::Terms;
 use crate::attest::kubernetes::KubeAttestor;
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Changes, Config, Standing};
 use crate::events::{self, Recorder};
 use crate::guarded::{self, Guarded};
 use crate::http::{Service, Turns, router};
 use crate::issue::Issuer;
 use crate::issue::configured::{Configured, SetupError};
-use crate::ledger::secrets::Secrets;
 use crate::ledger::{Ledger, Rules, Sharing};
 use crate::lifecycle;
 use crate::lifecycle::deeds::Services;
@@ -69,10 +69,11 @@ pub fn wanted_guards(config: &Config) -> Vec<Guard> {
 ///
 /// # Errors
 /// What kept it from starting.
-pub async fn run(config: Config) -> Result<(), ServeError> {
+pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
-    let configured = Configured::new(&config, metrics.clone())?;
+    let (changes, standing) = Standing::new(&config);
+    let configured = Configured::new(&config, standing.deny.clone(), metrics.clone())?;
     let services = configured.token_services();
     let issuer: Arc<dyn Issuer> = Arc::new(configured);
     let client = Client::try_default().await.map_err(ServeError::Client)?;
@@ -84,8 +85,11 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
         })?;
     let shutdown = Shutdown::on_signals();
     let readiness = Readiness::new();
+    let followed = Followed::new(file, Changes::LIVE, metrics.reloads.clone());
+    tokio::spawn(followed.follow(move |file| changes.put_in_force(file), shutdown.clone()));
     let parts = Parts {
         config,
+        standing,
         client,
         services,
         issuer,
@@ -114,6 +118,7 @@ const GIVING_BACK: Duration = Duration::from_secs(6);
 
 struct Parts {
     config: Config,
+    standing: Standing,
     client: Client,
     services: Services,
     issuer: Arc<dyn Issuer>,
@@ -187,6 +192,7 @@ impl Parts {
             client: self.client.clone(),
             ledger_namespace: namespace,
             services: self.services.clone(),
+            deny: self.standing.deny.clone(),
             audit: service.audit.clone(),
             events: service.events.clone(),
             metrics: self.metrics.upkeep.clone(),
@@ -213,7 +219,7 @@ impl Parts {
         KubeAttestor::new(
             self.client.clone(),
             config.audience.clone(),
-            terms(config),
+            self.standing.terms.clone(),
             keys,
         )
     }
@@ -224,7 +230,8 @@ impl Parts {
             .namespace
             .as_deref()
             .map_or_else(Sharing::alone, |namespace| {
-                Sharing::through(Arc::new(Secrets::new(self.client.clone(), namespace)))
+                let secrets = lifecycle::configured::ledger(&self.config, &self.client, namespace);
+                Sharing::through(Arc::new(secrets))
             });
         let rules = Rules {
             min_life_fraction: limits.min_life_fraction,
@@ -259,20 +266,5 @@ impl Parts {
             self.metrics.clone(),
         ));
         recorder
-    }
-}
-
-fn terms(config: &Config) -> Terms {
-    let own = std::iter::once(&config.namespace).chain(&config.ledger.namespace);
-    Terms {
-        issuer: config.issuer.clone(),
-        window_seconds: config.stamp_window_seconds,
-        excluded_namespaces: config
-            .excluded_namespaces
-            .iter()
-            .chain(own)
-            .cloned()
-            .collect(),
-        deny: config.deny_list(),
     }
 }

@@ -1,9 +1,9 @@
 //! The configuration file, as the chart renders it.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use kube2hadoop_runtime::config::{self, ConfigError};
+use kube2hadoop_runtime::config::{ConfigError, File};
 use kube2hadoop_runtime::guards::Guard;
 use serde::Deserialize;
 
@@ -149,14 +149,24 @@ pub enum Problem {
 }
 
 impl Config {
-    /// Reads and checks the file.
+    /// What a change of the file puts in force without a restart: all that is in the [`Policy`].
+    pub const LIVE: &[&str] = &[
+        "identity",
+        "inject",
+        "issuer",
+        "kinds",
+        "policy.connect",
+        "policy.unmappedUpdate",
+    ];
+
+    /// Reads the file's content and checks it.
     ///
     /// # Errors
-    /// A file that cannot be read, is no such configuration, or contradicts itself.
-    pub fn load(path: &Path) -> Result<Self, LoadError> {
-        let config: Self = config::load(path)?;
+    /// A file that is no such configuration, or contradicts itself.
+    pub fn parse(file: &File) -> Result<Self, LoadError> {
+        let config: Self = file.parse()?;
         config.check().map_err(|problem| LoadError::Content {
-            path: path.to_owned(),
+            path: file.path().to_owned(),
             problem,
         })?;
         Ok(config)
@@ -224,7 +234,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("webhook.yaml");
         std::fs::write(&path, CHART.replace(from, to)).unwrap();
-        Config::load(&path).map_or_else(|error| error.to_string(), |_| "none".into())
+        let file = File::read(&path).unwrap();
+        Config::parse(&file).map_or_else(|error| error.to_string(), |_| "none".into())
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kube2hadoop_runtime::reload::Reloads;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -26,17 +27,19 @@ pub struct Metrics {
     admissions: Family<Labels, Counter>,
     unreadable: Counter,
     seconds: Histogram,
+    pub(crate) reloads: Reloads,
 }
 
 impl Metrics {
     /// Registers everything.
     pub fn new(registry: &mut Registry) -> Self {
+        let registry = registry.sub_registry_with_prefix("kube2hadoop_webhook");
         let metrics = Self {
             admissions: Family::default(),
             unreadable: Counter::default(),
             seconds: Histogram::new(BUCKETS),
+            reloads: Reloads::new(registry),
         };
-        let registry = registry.sub_registry_with_prefix("kube2hadoop_webhook");
         registry.register(
             "admissions",
             "Admission requests by outcome and rule",

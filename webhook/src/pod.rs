@@ -4,7 +4,6 @@
 
 use kube2hadoop_stamp::ObjectName;
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 
 use crate::review::{Entries, Text};
 
@@ -51,7 +50,7 @@ pub struct Spec<'a> {
     #[serde(borrow, default)]
     pub service_account_name: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub volumes: Option<Vec<&'a RawValue>>,
+    pub volumes: Option<Vec<Named<'a>>>,
     #[serde(borrow, default)]
     pub init_containers: Option<Vec<Container<'a>>>,
     #[serde(borrow, default, deserialize_with = "or_empty")]

@@ -8,15 +8,19 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use kube::Client;
+use kube2hadoop_runtime::config::File;
 use kube2hadoop_runtime::logging::{self, LogFormat};
 use kube2hadoop_runtime::readiness::Readiness;
+use kube2hadoop_runtime::reload::Followed;
 use kube2hadoop_runtime::shutdown::Shutdown;
 use kube2hadoop_runtime::{admin, config, listen};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::admission::Policy;
+use crate::config::{Config, LoadError};
 use crate::metrics::Metrics;
 use crate::provision::Upkeep;
 use crate::server::{ApiServer, Callers, CurrentKeys, Webhook, router};
@@ -67,8 +71,10 @@ pub fn main(args: &Args) -> ExitCode {
     } else {
         LogFormat::Json
     });
-    let config = match Config::load(&args.config) {
-        Ok(config) => config,
+    let read = File::read(&args.config).map_err(LoadError::from);
+    let read = read.and_then(|file| Ok((Config::parse(&file)?, file)));
+    let (config, file) = match read {
+        Ok(read) => read,
         Err(error) => {
             tracing::error!(%error, "the configuration cannot be used");
             return ExitCode::from(config::EXIT_CODE);
@@ -77,7 +83,7 @@ pub fn main(args: &Args) -> ExitCode {
     if args.check {
         return ExitCode::SUCCESS;
     }
-    match threads(args.workers).and_then(|runtime| runtime.block_on(run(config))) {
+    match threads(args.workers).and_then(|runtime| runtime.block_on(run(config, file))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "stopped");
@@ -103,9 +109,10 @@ fn threads(workers: Option<NonZeroUsize>) -> Result<Runtime, RunError> {
 ///
 /// # Errors
 /// What kept it from starting.
-pub async fn run(config: Config) -> Result<(), RunError> {
+pub async fn run(config: Config, file: File) -> Result<(), RunError> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
+    let file = Followed::new(file, Config::LIVE, metrics.reloads.clone());
     let client = Client::try_default()
         .await
         .map_err(|error| RunError::Client(Box::new(error)))?;
@@ -123,12 +130,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     );
     tokio::select! {
         ended = admin => ended.map_err(RunError::Admin),
-        ended = serve(config, client, listener, metrics, &readiness, shutdown) => ended,
+        ended = serve((config, file), client, listener, metrics, &readiness, shutdown) => ended,
     }
 }
 
 async fn serve(
-    config: Config,
+    (config, file): (Config, Followed),
     client: Client,
     listener: TcpListener,
     metrics: Metrics,
@@ -150,8 +157,10 @@ async fn serve(
     let upkeep = tokio::spawn(upkeep.keep(shutdown.clone()));
     let cluster = ApiServer::new(client, shutdown.clone());
     let callers = Callers::new(Arc::new(cluster), guarded);
+    let (change, policy) = watch::channel(Arc::new(config.into_policy()));
+    tokio::spawn(file.follow(move |file| put_in_force(file, &change), shutdown.clone()));
     let webhook = Arc::new(Webhook {
-        policy: config.into_policy(),
+        policy,
         keys,
         callers,
         metrics,
@@ -175,4 +184,11 @@ async fn serve(
         // Nobody would renew what is served.
         () = died => Err(RunError::Upkeep),
     }
+}
+
+/// Every request that begins from now on is decided by the new policy.
+fn put_in_force(file: &File, change: &watch::Sender<Arc<Policy>>) -> Result<(), String> {
+    let config = Config::parse(file).map_err(|error| error.to_string())?;
+    change.send_replace(Arc::new(config.into_policy()));
+    Ok(())
 }

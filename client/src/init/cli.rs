@@ -7,7 +7,8 @@ Asks the kube2hadoop fetcher for this pod's Hadoop tokens and writes them to the
 
 Usage: kube2hadoop-client [--refresh | --help | --version]
 
-  --refresh  stay, and ask again whenever the fetcher says that it is time
+  --refresh  stay, and ask again whenever the fetcher says that it is time; where
+             files are there already, first after half a minute
 
 Environment, set by the webhook:
   KUBE2HADOOP_URL               https://host:port of the fetcher
@@ -20,7 +21,7 @@ Environment, set by the webhook:
   KUBE2HADOOP_TERMINATION_LOG   where the reason of a failure goes [/dev/termination-log]
 
 Exit codes:
-  0   the files are written
+  0   the files are written; with --refresh: told to end
   64  the environment or the arguments are wrong
   74  a file cannot be written
   75  no success until the deadline; trying again may help

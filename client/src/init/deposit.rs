@@ -13,6 +13,11 @@ const CONF: &str = "conf";
 /// The configuration is no secret, and other users of the pod read it.
 const CONF_MODE: u32 = 0o444;
 
+/// Whether credentials were written before, by whomever.
+pub(super) fn is_there(settings: &Settings) -> bool {
+    settings.dir.join(CREDENTIALS).exists()
+}
+
 /// Writes the answer's files. The credentials come last: where they are, everything is.
 pub(super) fn deposit(settings: &Settings, answer: &TokenResponse) -> Result<(), Failure> {
     if answer.conf.len() > MAX_CONF_FILES {

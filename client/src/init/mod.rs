@@ -35,7 +35,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn once() -> Result<(), Failure> {
-    refresh::exit_when_terminated();
+    refresh::exit_when_terminated(refresh::Ended::Early);
     let settings = Settings::from_env()?;
     let exchange = Exchange::new(&settings);
     let answer = obtain::obtain(&settings, &exchange)?;

@@ -27,9 +27,14 @@ pub(super) fn log(line: &str) {
 
 /// Says the failure, and gives its exit code.
 pub(super) fn failed(failure: &Failure) -> ExitCode {
-    let url = std::env::var(URL).unwrap_or_default();
-    last_words(&sentence(failure, &url));
+    last_words(&sentence(failure));
     ExitCode::from(failure.exit_code())
+}
+
+/// What went wrong, with whom, and what to do.
+pub(super) fn sentence(failure: &Failure) -> String {
+    let url = std::env::var(URL).unwrap_or_default();
+    about(failure, &url)
 }
 
 /// What the files hold.
@@ -51,7 +56,7 @@ pub(super) fn last_words(message: &str) {
     let _ = file.and_then(|mut file| file.write_all(message.as_bytes()));
 }
 
-fn sentence(failure: &Failure, url: &str) -> String {
+fn about(failure: &Failure, url: &str) -> String {
     let mut text = match failure.is_about_the_fetcher() {
         true => format!("no Hadoop token from {url}: {failure}"),
         false => format!("no Hadoop token: {failure}"),
@@ -92,7 +97,7 @@ mod tests {
             retry_after: None,
         };
         assert_eq!(
-            sentence(&failure, "https://f:443"),
+            about(&failure, "https://f:443"),
             "no Hadoop token from https://f:443: The pod carries no stamp (not-stamped): \
              create the pod anew [request r1]"
         );

@@ -179,23 +179,44 @@ fn the_service_account_token_is_read_anew_for_every_try() {
     assert!(heads[1].contains("authorization: bearer second\r\n"));
 }
 
-#[test]
-fn the_sidecar_writes_the_files_stays_and_ends_when_told() {
-    let fetcher = Fetcher::serve(|_| ok());
-    let pod = Pod::of(&fetcher);
+/// Runs the sidecar until it says so, tells it to end, and gives its exit code.
+fn sidecar(pod: &Pod, until: &str) -> Option<i32> {
     let mut child = pod.command().arg("--refresh").spawn().unwrap();
     let log = std::io::BufReader::new(child.stderr.take().unwrap());
-    let staying = std::io::BufRead::lines(log)
+    let said = std::io::BufRead::lines(log)
         .map(Result::unwrap)
-        .any(|line| line.contains("next refresh in"));
-    assert!(staying);
-    assert_eq!(pod.files(), expected_files());
-
+        .any(|line| line.contains(until));
+    assert!(said, "it ended without «{until}»");
     let told = std::process::Command::new("kill")
         .arg(child.id().to_string())
         .status();
     assert!(told.unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn the_sidecar_writes_the_files_stays_and_ends_when_told() {
+    let fetcher = Fetcher::serve(|_| ok());
+    let pod = Pod::of(&fetcher);
+    assert_eq!(sidecar(&pod, "wrote the tokens"), Some(0));
+    assert_eq!(pod.files(), expected_files());
+}
+
+#[test]
+fn the_sidecar_does_not_ask_for_what_the_init_container_just_wrote() {
+    let fetcher = Fetcher::serve(|_| ok());
+    let pod = Pod::of(&fetcher);
+    assert_eq!(pod.run().code, 0);
+    assert_eq!(sidecar(&pod, "found the tokens; next refresh in"), Some(0));
+    assert_eq!(fetcher.requests().len(), 1);
+}
+
+/// A sidecar that restarts would make its pod unready.
+#[test]
+fn a_refused_sidecar_stays_and_says_why() {
+    let fetcher = Fetcher::serve(|_| http("403 Forbidden", "", ""));
+    let pod = Pod::of(&fetcher);
+    assert_eq!(sidecar(&pod, "HTTP status 403"), Some(0));
 }
 
 #[test]

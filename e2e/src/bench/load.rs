@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::{dist, places, process, progress};
+use crate::process;
 
 /// The core that servers are pinned to.
 pub(super) const SERVER_CORE: &str = "0";
@@ -40,24 +40,7 @@ pub(super) struct Target<'a> {
 
 /// Builds the load generator.
 pub(super) fn build() -> Result<std::path::PathBuf> {
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "kube2hadoop-runtime",
-            "--example",
-            "load",
-        ])
-        .arg("--target-dir")
-        .arg(dist::target_directory())
-        .current_dir(places::repository());
-    let step = progress::step("building the load generator");
-    process::run(&mut cargo)?;
-    step.done("");
-    Ok(dist::target_directory().join("release/examples/load"))
+    super::example("kube2hadoop-runtime", "load")
 }
 
 /// Sends `requests` over `connections`.

@@ -2,21 +2,49 @@
 
 mod client;
 mod fetcher;
+mod leader;
 mod load;
 mod pod_start;
 mod server;
 mod webhook;
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::stage::Stage;
+use crate::{dist, places, process, progress};
 
 /// Measures each part and prints a line or a few for it.
 pub fn run(stage: &Stage) -> Result<()> {
     webhook::run(stage)?;
     client::run()?;
     fetcher::run(stage)?;
+    leader::run()?;
     pod_start::run(stage)
+}
+
+/// Builds an example of ours as the services are built, and gives its path.
+fn example(package: &str, name: &str) -> Result<PathBuf> {
+    let step = progress::step(format!("building {name}"));
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            package,
+            "--example",
+            name,
+        ])
+        .arg("--target-dir")
+        .arg(dist::target_directory())
+        .current_dir(places::repository());
+    process::run(&mut cargo)?;
+    step.done("");
+    Ok(dist::target_directory().join("release/examples").join(name))
 }
 
 /// The middle value; of an even count the upper one.

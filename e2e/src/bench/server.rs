@@ -31,8 +31,9 @@ pub(super) struct Measured {
 impl Server {
     /// Finds a replica by the name of its program, and pins it.
     pub(super) fn find(stage: &Stage, program: &str) -> Result<Self> {
-        let pid =
-            pid_of(program).with_context(|| format!("no process of {program} on this machine"))?;
+        let pids = process::pids_of(program);
+        let first = pids.first().copied();
+        let pid = first.with_context(|| format!("no process of {program} on this machine"))?;
         let mut taskset = Command::new("taskset");
         process::run(taskset.args(["--all-tasks", "-cp", load::SERVER_CORE, &pid.to_string()]))?;
         let secret = stage.own("secret", "kube2hadoop-fetcher-tls")?;
@@ -81,19 +82,4 @@ impl Server {
 pub(super) struct Size {
     pub connections: usize,
     pub requests: usize,
-}
-
-/// The first process whose program has this file name.
-fn pid_of(program: &str) -> Option<u32> {
-    std::fs::read_dir("/proc")
-        .ok()?
-        .flatten()
-        .find_map(|entry| {
-            let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let command = std::fs::read(entry.path().join("cmdline")).ok()?;
-            let first = command.split(|byte| *byte == 0).next()?;
-            String::from_utf8_lossy(first)
-                .ends_with(program)
-                .then_some(pid)
-        })
 }

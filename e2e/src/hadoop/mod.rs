@@ -144,6 +144,12 @@ impl SecureHadoop {
         Ok(restored)
     }
 
+    /// The active NameNode writes nothing until the answer is dropped.
+    pub fn safe_mode(&self) -> Result<SafeMode> {
+        namenodes::safe_mode("enter")?;
+        Ok(SafeMode)
+    }
+
     /// No KMS answers until the answer is dropped.
     pub fn without_kms(&self) -> Result<Restored> {
         let restored = Restored::now()?;
@@ -182,6 +188,18 @@ impl SecureHadoop {
     /// The image of a pod that runs `hdfs dfs`, with no configuration and no credentials in it.
     pub fn client_image(&self) -> Result<ImageArchive> {
         image::build(self.no_install)
+    }
+}
+
+/// While this lives the NameNodes are in safe mode.
+#[must_use]
+pub struct SafeMode;
+
+impl Drop for SafeMode {
+    fn drop(&mut self) {
+        if let Err(error) = namenodes::safe_mode("leave") {
+            progress::say(format!("failed to leave safe mode: {error:#}"));
+        }
     }
 }
 

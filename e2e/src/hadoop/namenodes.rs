@@ -13,6 +13,7 @@ use crate::{process, progress};
 
 const NAMENODE: &str = "org.apache.hadoop.hdfs.server.namenode.NameNode";
 const HA_ADMIN: &str = "org.apache.hadoop.hdfs.tools.DFSHAAdmin";
+const DFS_ADMIN: &str = "org.apache.hadoop.hdfs.tools.DFSAdmin";
 const SUPERUSER: &str = "hdfs";
 const SETTLED: Duration = Duration::from_secs(60);
 
@@ -105,6 +106,11 @@ pub(super) fn make_active(namenode: NameNode) -> Result<()> {
 /// Takes the active role away.
 pub(super) fn make_standby(namenode: NameNode) -> Result<()> {
     admin(&["-transitionToStandby", namenode.id()])
+}
+
+/// Enters or leaves safe mode, on both.
+pub(super) fn safe_mode(action: &str) -> Result<()> {
+    java::run_tool(SUPERUSER, DFS_ADMIN, &["-safemode", action]).map(drop)
 }
 
 /// One bean of a NameNode's JMX.

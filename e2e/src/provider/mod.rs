@@ -8,7 +8,7 @@ pub mod users;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 /// Which cluster to use.
@@ -58,6 +58,14 @@ pub trait Provider {
     fn load_image(&self, image: &ImageArchive) -> Result<()>;
     /// The address under which pods reach daemons of this machine.
     fn host_address(&self) -> Result<IpAddr>;
+    /// Ends the API server, until [`Provider::up`].
+    fn stop_api_server(&self) -> Result<()> {
+        bail!("this provider does not stop its API server; use --provider local")
+    }
+    /// Parts the pod of this address from the API server, or joins them again.
+    fn part(&self, _pod: &str, _parted: bool) -> Result<()> {
+        bail!("this provider does not part pods from its API server; use --provider local")
+    }
 }
 
 /// The chosen provider.

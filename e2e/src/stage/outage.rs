@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
-use super::{NAMESPACE, Stage};
+use super::{NAMESPACE, Replica, Stage};
 use crate::process::wait_until;
 
 /// What is missing; dropping it puts it back.
@@ -17,6 +17,11 @@ pub struct Outage<'a> {
 enum Missing {
     Deployment(&'static str),
     Object(Box<Value>),
+    ApiServer,
+    /// The way of the pod with this address to the API server.
+    Way(String),
+    /// Containers that died start ever later: new pods take their place.
+    Promptness,
 }
 
 impl Stage {
@@ -33,31 +38,67 @@ impl Stage {
     /// The guard's policy is there, but nothing binds it.
     pub fn without_guard(&self, name: &str) -> Result<Outage<'_>> {
         let binding = ["validatingadmissionpolicybinding", name];
-        let mut object = self.admin.json(&["get", binding[0], binding[1]])?;
-        for key in [
-            "resourceVersion",
-            "uid",
-            "creationTimestamp",
-            "managedFields",
-            "generation",
-        ] {
-            if let Some(metadata) = object["metadata"].as_object_mut() {
-                metadata.remove(key);
-            }
-        }
+        let object = as_found(self.admin.json(&["get", binding[0], binding[1]])?);
         self.admin.run(&["delete", binding[0], binding[1]])?;
-        Ok(Outage {
+        Ok(self.outage(Missing::Object(Box::new(object))))
+    }
+
+    /// The file in this ConfigMap reads differently; its pods are told at once.
+    pub fn reconfigured(&self, name: &str, change: impl Fn(&str) -> String) -> Result<Outage<'_>> {
+        let before = self.own("configmap", name)?;
+        let mut changed = before.clone();
+        for (_, text) in changed["data"].as_object_mut().into_iter().flatten() {
+            *text = change(text.as_str().unwrap_or_default()).into();
+        }
+        self.admin.apply(&as_found(changed).to_string())?;
+        Ok(self.outage(Missing::Object(Box::new(as_found(before)))))
+    }
+
+    /// Makes the kubelet look at our pods now; by itself it brings ConfigMaps up to date once a minute.
+    pub fn nudge_kubelet(&self) -> Result<()> {
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        let nudge = format!("kube2hadoop-e2e/nudge={}", clock.as_millis());
+        let part = "app.kubernetes.io/component in (webhook,fetcher)";
+        let nudge = [
+            "annotate",
+            "pods",
+            "-n",
+            NAMESPACE,
+            "-l",
+            part,
+            "--overwrite",
+            &nudge,
+        ];
+        self.admin.run(&nudge).map(drop)
+    }
+
+    /// No API server answers.
+    pub fn without_api_server(&self) -> Result<Outage<'_>> {
+        self.provider.stop_api_server()?;
+        Ok(self.outage(Missing::ApiServer))
+    }
+
+    /// The replica does not reach the API server.
+    pub fn parted(&self, replica: &Replica) -> Result<Outage<'_>> {
+        self.provider.part(&replica.address, true)?;
+        Ok(self.outage(Missing::Way(replica.address.clone())))
+    }
+
+    /// The fetcher's processes may be killed while this lives.
+    pub fn killable_fetchers(&self) -> Outage<'_> {
+        self.outage(Missing::Promptness)
+    }
+
+    fn outage(&self, missing: Missing) -> Outage<'_> {
+        Outage {
             stage: self,
-            missing: Missing::Object(Box::new(object)),
-        })
+            missing,
+        }
     }
 
     fn without(&self, deployment: &'static str, selector: &str) -> Result<Outage<'_>> {
         self.scale(deployment, 0)?;
-        let outage = Outage {
-            stage: self,
-            missing: Missing::Deployment(deployment),
-        };
+        let outage = self.outage(Missing::Deployment(deployment));
         wait_until(
             &format!("the pods of {deployment} to go"),
             Duration::from_secs(90),
@@ -91,9 +132,32 @@ impl Stage {
         match missing {
             Missing::Deployment(name) => self.scale(name, 2)?,
             Missing::Object(object) => self.admin.apply(&object.to_string())?,
+            Missing::ApiServer => self.provider.up()?,
+            Missing::Way(address) => self.provider.part(address, false)?,
+            Missing::Promptness => {
+                let fetcher = "deployment/kube2hadoop-fetcher";
+                self.admin
+                    .run(&["rollout", "restart", fetcher, "-n", NAMESPACE])?;
+            }
         }
         self.services_ready()
     }
+}
+
+/// An object to be applied again: without what the API server added.
+fn as_found(mut object: Value) -> Value {
+    for key in [
+        "resourceVersion",
+        "uid",
+        "creationTimestamp",
+        "managedFields",
+        "generation",
+    ] {
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove(key);
+        }
+    }
+    object
 }
 
 impl Drop for Outage<'_> {

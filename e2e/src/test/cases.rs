@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{
-    Scene, attacks, bad_input, copies, credentials, expectations, guards, identity, keys,
+    Scene, attacks, bad_input, copies, credentials, expectations, faults, guards, identity, keys,
     lifecycle, main_job, operations, origins, reinvocation, spark, training,
 };
 
@@ -94,8 +94,15 @@ pub fn all() -> Vec<Case> {
             replicas_read_hdfs_as_the_submitter,
         }
         lifecycle::{
-            a_live_pods_tokens_are_renewed,
             an_ended_pods_tokens_are_cancelled,
+        }
+        faults::{
+            killed_fetchers_leak_no_token,
+            a_burst_outlives_its_fetchers,
+            a_burst_outlives_a_failover_and_safe_mode,
+            a_job_with_tokens_grows_without_a_kdc,
+            a_leader_cut_off_is_succeeded,
+            tokens_outlive_an_outage_and_kills,
         }
         bad_input::{
             nobody_by_namespace_label_starts_without_a_token,
@@ -113,6 +120,7 @@ pub fn all() -> Vec<Case> {
             a_missing_guard_shows_in_readiness,
             the_webhook_down_refuses_labelled_pods_only,
             a_fetcher_pod_killed_is_not_missed,
+            the_deny_list_takes_effect_at_once,
             the_doctor_finds_nothing,
         }
     }

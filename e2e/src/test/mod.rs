@@ -6,6 +6,7 @@ mod cases;
 mod copies;
 mod credentials;
 mod expectations;
+mod faults;
 mod guards;
 mod identity;
 mod keys;

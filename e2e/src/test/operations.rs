@@ -136,6 +136,56 @@ pub(super) fn a_fetcher_pod_killed_is_not_missed(scene: &Scene<'_>) -> Result<()
     scene.stage.services_ready()
 }
 
+/// Somebody is put on the deny list: no new pods, and no token that works, without a restart of anything.
+pub(super) fn the_deny_list_takes_effect_at_once(scene: &Scene<'_>) -> Result<()> {
+    let loses = "hdfs dfs -ls /user/bob && echo had one; while hdfs dfs -ls /user/bob; do sleep 1; done; echo lost it";
+    scene.create(&scene.stage.bob, &workload::pod("loses", loses))?;
+    wait_until("bob's pod to use its token", DEADLINE, || {
+        let ready = scene.running("loses").and_then(|()| scene.logs("loses"));
+        Ok(ready.ok().filter(|said| said.contains("had one")))
+    })?;
+    let denied = "deny: [hdfs, yarn, mapred, root, kube2hadoop, bob]";
+    let identity = |text: &str| text.replace("identity:\n", &format!("identity:\n  {denied}\n"));
+    let webhook = scene.stage.reconfigured("kube2hadoop-webhook", identity)?;
+    let fetcher = scene
+        .stage
+        .reconfigured("kube2hadoop-fetcher", |text| format!("{denied}\n{text}"))?;
+    says(
+        &scene.succeeded_after("loses", || scene.stage.nudge_kubelet())?,
+        &["lost it"],
+    )?;
+    may_bob(scene, false)?;
+    drop((webhook, fetcher));
+    may_bob(scene, true)
+}
+
+/// Waits until bob's pods are welcome, or not; both replicas of the webhook must agree.
+fn may_bob(scene: &Scene<'_>, may: bool) -> Result<()> {
+    let pod = workload::labelled(workload::pod("asks", "true"), "enabled");
+    let asks = || {
+        let dry_run = ["--dry-run=server"];
+        scene
+            .stage
+            .bob
+            .create_with(&scene.namespace, &pod, &dry_run)
+    };
+    wait_until(
+        "all replicas to have read the configuration",
+        DEADLINE,
+        || {
+            scene.stage.nudge_kubelet()?;
+            let answers: Vec<_> = (0..6).map(|_| asks()).collect();
+            for refusal in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+                says(&format!("{refusal:#}"), &["bob", "deny"])?;
+            }
+            Ok(answers
+                .iter()
+                .all(|answer| answer.is_ok() == may)
+                .then_some(()))
+        },
+    )
+}
+
 pub(super) fn the_doctor_finds_nothing(scene: &Scene<'_>) -> Result<()> {
     let doctor = [
         "exec",

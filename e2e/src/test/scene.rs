@@ -162,6 +162,20 @@ impl<'a> Scene<'a> {
         Ok(logs)
     }
 
+    /// Like [`Scene::succeeded`], doing something again and again while the pod runs.
+    pub fn succeeded_after(
+        &self,
+        pod: &str,
+        mut meanwhile: impl FnMut() -> Result<()>,
+    ) -> Result<String> {
+        wait_until(&format!("the end of pod {pod}"), POD_DEADLINE, || {
+            meanwhile()?;
+            let phase = text(&self.get("pod", pod)?, "/status/phase");
+            Ok(matches!(phase.as_str(), "Succeeded" | "Failed").then_some(()))
+        })?;
+        self.succeeded(pod)
+    }
+
     /// What the pod's main container printed.
     pub fn logs(&self, pod: &str) -> Result<String> {
         self.admin()

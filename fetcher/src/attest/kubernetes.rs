@@ -9,6 +9,7 @@ use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenRe
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
 use kube::{Api, Client};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::{
@@ -24,13 +25,19 @@ const ASK_LIMIT: Duration = Duration::from_secs(5);
 pub struct KubeAttestor {
     client: Client,
     audience: String,
-    terms: Terms,
+    /// As they stand: the configuration may change.
+    terms: watch::Receiver<Terms>,
     keys: Arc<StampKeys>,
 }
 
 impl KubeAttestor {
     #[must_use]
-    pub fn new(client: Client, audience: String, terms: Terms, keys: Arc<StampKeys>) -> Self {
+    pub fn new(
+        client: Client,
+        audience: String,
+        terms: watch::Receiver<Terms>,
+        keys: Arc<StampKeys>,
+    ) -> Self {
         Self {
             client,
             audience,
@@ -51,10 +58,10 @@ impl KubeAttestor {
     }
 
     async fn decide_for(&self, bound: &BoundPod) -> Result<Grant, Refusal> {
-        check_namespace(&bound.namespace, &self.terms)?;
+        check_namespace(&bound.namespace, &self.terms.borrow())?;
         let keys = self.keys.current().ok_or(Refusal::StampKeysMissing)?;
         let pod = self.pod(bound).await?;
-        grant(bound, pod.as_ref(), &keys, &self.terms)
+        grant(bound, pod.as_ref(), &keys, &self.terms.borrow())
     }
 
     async fn review(&self, token: &BearerToken) -> Result<TokenReviewStatus, Refusal> {

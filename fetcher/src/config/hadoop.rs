@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::HadoopLimits;
+
 /// How Hadoop is reached, and as whom.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -24,6 +26,8 @@ pub struct HadoopSource {
     /// Limit of one call to one NameNode or KMS.
     #[serde(default = "default_hadoop_timeout")]
     pub timeout_seconds: u64,
+    #[serde(default)]
+    pub limits: HadoopLimits,
 }
 
 /// Whether KMS tokens are got as well.

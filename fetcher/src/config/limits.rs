@@ -31,6 +31,32 @@ impl Default for Limits {
     }
 }
 
+/// How hard one replica presses each Hadoop service for new tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct HadoopLimits {
+    /// New tokens in a second, for all users together …
+    pub per_second: u32,
+    /// … and for one of them. A second's worth may come at once.
+    pub per_user_per_second: u32,
+    /// Calls under way at a time.
+    pub concurrency: usize,
+    /// Calls that wait for their turn; more are answered 429.
+    pub queue: usize,
+}
+
+impl Default for HadoopLimits {
+    fn default() -> Self {
+        // A NameNode issues several thousand in a second, and has other work to do.
+        Self {
+            per_second: 1000,
+            per_user_per_second: 200,
+            concurrency: 64,
+            queue: 4096,
+        }
+    }
+}
+
 /// What the ledger keeps.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

@@ -1,6 +1,8 @@
 //! The keytab, and the KDC behind it.
 
-use super::Finding;
+use std::sync::Arc;
+
+use super::{Finding, clock};
 use crate::config::Config;
 use crate::hadoop::HadoopServices;
 use crate::hadoop::keytab::{Keytab, KeytabError};
@@ -13,7 +15,7 @@ pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Fin
     let Ok(principal) = config.hadoop.principal.parse::<Principal>() else {
         return findings;
     };
-    let spnego = Spnego::new(principal);
+    let spnego = Arc::new(Spnego::new(principal));
     for namenode in services
         .cluster()
         .services
@@ -27,6 +29,7 @@ pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Fin
             ticket.map(|()| "the KDC gives one".into()),
         ));
     }
+    findings.extend(clock::check(config, services, spnego).await);
     findings
 }
 

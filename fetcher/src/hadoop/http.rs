@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, SET_COOKIE, WWW_AUTHENTICATE};
+use ::http::header::{
+    AUTHORIZATION, COOKIE, DATE, HeaderMap, HeaderValue, SET_COOKIE, WWW_AUTHENTICATE,
+};
 use ::http::{Method, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -108,6 +110,19 @@ impl Http {
             negotiate,
             timeout,
         })
+    }
+
+    /// What the server's clock shows. Hadoop dates only what it answers to somebody it knows.
+    ///
+    /// # Errors
+    /// No answer, or no session.
+    pub async fn date(&self, host: &Host) -> Result<Option<String>, HadoopError> {
+        let cookie = self.session(host, None).await?;
+        let Login { method, path } = host.login.clone();
+        let header = cookie_header(&cookie);
+        let (headers, _) = self.send(host, method, path, header).await?;
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        Ok(date.map(str::to_owned))
     }
 
     /// Calls with our session, made or renewed where there is none.

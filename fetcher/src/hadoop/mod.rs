@@ -19,7 +19,7 @@ mod services;
 pub mod spnego;
 mod trust;
 mod truststore;
-mod webhdfs;
+pub(crate) mod webhdfs;
 
 pub use error::HadoopError;
 pub use key_provider::{InvalidKeyProvider, KeyProvider};

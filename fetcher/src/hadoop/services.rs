@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use kube2hadoop_stamp::{DenyList, HadoopUser};
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::client_conf::ClientConf;
 use super::client_krb5;
@@ -36,8 +37,8 @@ pub struct Settings {
     pub kms: bool,
     /// Limit of one call to one host.
     pub timeout: Duration,
-    /// Users that nobody may be.
-    pub deny: DenyList,
+    /// Users that nobody may be, as things stand.
+    pub deny: watch::Receiver<DenyList>,
 }
 
 /// What has to change before anything can be issued.
@@ -70,13 +71,13 @@ pub(super) struct Caller {
     /// First part of our principal: what the proxy user keys name.
     pub(super) principal: String,
     pub(super) renewer: String,
-    pub(super) deny: DenyList,
+    pub(super) deny: watch::Receiver<DenyList>,
 }
 
 impl Caller {
     /// The last check before a name goes to Hadoop, which itself checks none.
     pub(super) fn check(&self, user: &HadoopUser) -> Result<(), HadoopError> {
-        if self.deny.contains(user) {
+        if self.deny.borrow().contains(user) {
             return Err(HadoopError::UserDenied(user.clone()));
         }
         Ok(())

@@ -9,6 +9,7 @@ use super::{HadoopError, HadoopServices, Issued, Settings};
 use fake::{DeadKerberos, Fake, FakeKerberos, INTERVAL, ISSUED, LIFE, Recorded};
 
 mod fake;
+mod strangers;
 
 const STANDBY: Recorded = (
     403,
@@ -44,13 +45,17 @@ fn with_timeout(text: &str, negotiate: Arc<dyn Negotiate>, timeout: Duration) ->
         krb5_conf: String::new(),
         kms: true,
         timeout,
-        deny: DenyList::default(),
+        deny: tokio::sync::watch::channel(DenyList::default()).1,
     };
     HadoopServices::with_negotiate(&settings, negotiate).unwrap()
 }
 
 /// Name service `ns1` of these NameNodes.
 fn ha(namenodes: &[SocketAddr]) -> HadoopServices {
+    from_text(&ha_text(namenodes), Arc::new(FakeKerberos::default()))
+}
+
+fn ha_text(namenodes: &[SocketAddr]) -> String {
     let ids: Vec<String> = (1..=namenodes.len())
         .map(|number| format!("nn{number}"))
         .collect();
@@ -66,7 +71,7 @@ fn ha(namenodes: &[SocketAddr]) -> HadoopServices {
             &address.to_string(),
         );
     }
-    from_text(&text, Arc::new(FakeKerberos::default()))
+    text
 }
 
 async fn issue(services: &HadoopServices, service: &str) -> Result<Issued, HadoopError> {

@@ -9,7 +9,7 @@ use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
 use serde::Deserialize;
 
-use super::conf::NameService;
+use super::conf::{NameNode, NameService};
 use super::failover::Hosts;
 use super::host::HostPort;
 use super::http::{Host, Login};
@@ -22,6 +22,15 @@ const KIND: &str = "HDFS_DELEGATION_TOKEN";
 const PATH: &str = "/webhdfs/v1/";
 /// Answered by active and standby alike.
 const LOGIN: &str = "/webhdfs/v1/?op=GETHOMEDIRECTORY";
+
+/// A NameNode's web server, with no session yet.
+pub(crate) fn host(namenode: &NameNode) -> Host {
+    let login = Login {
+        method: Method::GET,
+        path: LOGIN,
+    };
+    Host::new(&namenode.url, &namenode.host, login)
+}
 
 /// One name service.
 pub(super) struct WebHdfs {
@@ -41,15 +50,7 @@ enum Spelling {
 
 impl WebHdfs {
     pub(super) fn new(caller: Arc<Caller>, service: &NameService, interval: Duration) -> Self {
-        let login = Login {
-            method: Method::GET,
-            path: LOGIN,
-        };
-        let hosts = service
-            .namenodes
-            .iter()
-            .map(|it| Host::new(&it.url, &it.host, login.clone()))
-            .collect();
+        let hosts = service.namenodes.iter().map(host).collect();
         let spelling = match service.namenodes.first() {
             _ if service.logical => Spelling::Logical(format!("ha-hdfs:{}", service.id)),
             Some(namenode) => Spelling::Address(namenode.rpc.clone()),

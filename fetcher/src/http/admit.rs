@@ -2,7 +2,7 @@
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::metrics::Metrics;
+use crate::metrics::{Counted, Metrics};
 
 /// Two bounds: those that work, and those that are here at all.
 pub struct Turns {
@@ -32,7 +32,7 @@ impl Turns {
     /// Waits for a turn; none if too many wait already.
     pub(super) async fn take(&self) -> Option<Turn<'_>> {
         let present = self.present.try_acquire().ok()?;
-        let waiting = Counted::up(&self.metrics);
+        let waiting = Counted::up(self.metrics.waiting.clone());
         let working = self.working.acquire().await.ok()?;
         drop(waiting);
         self.metrics.running.inc();
@@ -47,21 +47,5 @@ impl Turns {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.metrics.running.dec();
-    }
-}
-
-/// Counted down also when the waiting request is given up.
-struct Counted<'a>(&'a Metrics);
-
-impl<'a> Counted<'a> {
-    fn up(metrics: &'a Metrics) -> Self {
-        metrics.waiting.inc();
-        Self(metrics)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.dec();
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Answer {
     pub(super) reason: &'static str,
     kind: ProblemType,
     pub(super) detail: String,
+    /// Seconds; the usual pause where none is known.
+    retry_after: Option<u64>,
 }
 
 impl Answer {
@@ -33,6 +35,7 @@ impl Answer {
             reason,
             kind,
             detail: detail.into(),
+            retry_after: None,
         }
     }
 
@@ -114,7 +117,10 @@ impl Answer {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
-            _ if self.kind.retryable() => headers.insert(RETRY_AFTER, PAUSE),
+            _ if self.kind.retryable() => {
+                let pause = self.retry_after.map_or(PAUSE, HeaderValue::from);
+                headers.insert(RETRY_AFTER, pause)
+            }
             _ => None,
         };
         response
@@ -139,10 +145,13 @@ impl From<&Refusal> for Answer {
 
 impl From<&IssueFailure> for Answer {
     fn from(failure: &IssueFailure) -> Self {
-        Self::new(
-            failure.reason(),
-            failure.problem_type(),
-            chain::text(failure),
-        )
+        Self {
+            retry_after: failure.retry_after(),
+            ..Self::new(
+                failure.reason(),
+                failure.problem_type(),
+                chain::text(failure),
+            )
+        }
     }
 }

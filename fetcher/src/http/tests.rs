@@ -122,6 +122,21 @@ async fn refusals_are_problems_with_a_stable_type() {
 }
 
 #[tokio::test]
+async fn who_comes_too_often_is_told_when_to_come_again() {
+    let bench = bench(4, 4);
+    let response = bench.ask("busy", "{}").await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(response.headers()["retry-after"], "7");
+    let problem = problem(response).await;
+    assert_eq!((problem.name(), problem.retryable), ("overloaded", true));
+    assert!(
+        problem.detail.contains("try again in 7 s"),
+        "{}",
+        problem.detail
+    );
+}
+
+#[tokio::test]
 async fn a_refusal_is_told_to_the_pods_owner() {
     let mut bench = bench(4, 4);
     bench.ask("unstamped", "{}").await;

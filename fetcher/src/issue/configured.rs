@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube2hadoop_client::contract::{FileContent, FileName, FileNameError};
-use kube2hadoop_stamp::HadoopUser;
+use kube2hadoop_stamp::{DenyList, HadoopUser};
 use thiserror::Error;
+use tokio::sync::{SemaphorePermit, watch};
 
+use super::pressure::{Busy, Pressure};
 use super::{IssueFailure, Issued, Issuer};
 use crate::chain;
 use crate::config::{Config, Kms};
 use crate::hadoop::{self, HadoopServices, Settings, TokenService};
-use crate::metrics::{Metrics, Outcome, ServiceLabel};
+use crate::metrics::{Counted, Metrics, Outcome, ServiceLabel};
 use crate::service::{InvalidServiceName, ServiceName};
 
 /// What in the Hadoop configuration has to change.
@@ -37,6 +39,7 @@ pub struct Configured {
     services: HadoopServices,
     names: Vec<ServiceName>,
     client_conf: BTreeMap<FileName, FileContent>,
+    pressure: BTreeMap<ServiceName, Pressure>,
     metrics: Metrics,
 }
 
@@ -45,8 +48,12 @@ impl Configured {
     ///
     /// # Errors
     /// What has to change, with file and line where there is one.
-    pub fn new(config: &Config, metrics: Metrics) -> Result<Self, SetupError> {
-        let services = HadoopServices::from_conf(&settings(config))?;
+    pub fn new(
+        config: &Config,
+        deny: watch::Receiver<DenyList>,
+        metrics: Metrics,
+    ) -> Result<Self, SetupError> {
+        let services = HadoopServices::from_conf(&settings(config, deny))?;
         let names: Vec<_> = services
             .all()
             .iter()
@@ -64,8 +71,11 @@ impl Configured {
                 ))
             })
             .collect::<Result<_, FileNameError>>()?;
+        let limits = config.hadoop.limits;
+        let of_each = |name: &ServiceName| (name.clone(), Pressure::new(limits));
         Ok(Self {
             services,
+            pressure: names.iter().map(of_each).collect(),
             names,
             client_conf,
             metrics,
@@ -84,7 +94,15 @@ impl Configured {
             .services
             .get(name.as_str())
             .ok_or_else(|| IssueFailure::NoSuchService(name.clone()))?;
+        let _turn = self.turn(user, name).await?;
+        let started = Instant::now();
         let issued = service.issue(user).await;
+        let took = started.elapsed().as_secs_f64();
+        let label = ServiceLabel::of(name);
+        self.metrics
+            .hadoop_seconds
+            .get_or_create(&label)
+            .observe(took);
         let outcome = issued
             .as_ref()
             .map_or_else(|error| error.reason(), |_| "issued");
@@ -93,9 +111,6 @@ impl Configured {
             .get_or_create(&Outcome { outcome })
             .inc();
         let degraded = issued.as_ref().err().is_some_and(|error| error.retryable());
-        let label = ServiceLabel {
-            service: name.to_string(),
-        };
         self.metrics
             .hadoop_degraded
             .get_or_create(&label)
@@ -107,6 +122,34 @@ impl Configured {
     }
 }
 
+impl Configured {
+    /// Waits until Hadoop may be asked.
+    async fn turn(
+        &self,
+        user: &HadoopUser,
+        name: &ServiceName,
+    ) -> Result<Option<SemaphorePermit<'_>>, IssueFailure> {
+        let Some(pressure) = self.pressure.get(name) else {
+            return Ok(None);
+        };
+        let label = ServiceLabel::of(name);
+        let waiting = Counted::up(self.metrics.hadoop_waiting.get_or_create_owned(&label));
+        let turn = pressure.turn(user).await;
+        drop(waiting);
+        turn.map(Some).map_err(|busy| self.turned_away(name, busy))
+    }
+
+    fn turned_away(&self, name: &ServiceName, busy: Busy) -> IssueFailure {
+        let label = ServiceLabel::of(name);
+        self.metrics.hadoop_overflows.get_or_create(&label).inc();
+        let whole = busy.retry_after + Duration::from_millis(999);
+        IssueFailure::Busy {
+            service: name.clone(),
+            seconds: whole.as_secs(),
+        }
+    }
+}
+
 impl Issuer for Configured {
     fn services(&self) -> &[ServiceName] {
         &self.names
@@ -114,6 +157,11 @@ impl Issuer for Configured {
 
     fn client_conf(&self) -> &BTreeMap<FileName, FileContent> {
         &self.client_conf
+    }
+
+    fn busy(&self, user: &HadoopUser, service: &ServiceName) -> Option<IssueFailure> {
+        let busy = self.pressure.get(service)?.busy(user)?;
+        Some(self.turned_away(service, busy))
     }
 
     fn issue<'a>(
@@ -127,7 +175,7 @@ impl Issuer for Configured {
 
 /// The Hadoop part of the configuration, as the Hadoop side takes it.
 #[must_use]
-pub fn settings(config: &Config) -> Settings {
+pub fn settings(config: &Config, deny: watch::Receiver<DenyList>) -> Settings {
     let source = &config.hadoop;
     Settings {
         conf_dir: source.conf_dir.clone(),
@@ -137,7 +185,7 @@ pub fn settings(config: &Config) -> Settings {
         krb5_conf: krb5_conf(),
         kms: source.kms == Kms::Auto,
         timeout: Duration::from_secs(source.timeout_seconds),
-        deny: config.deny_list(),
+        deny,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Labels and the name hold hashes, since users and jobs are no label values; annotations are for people.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -13,7 +14,7 @@ use kube::{Api, Client};
 use tokio::time::timeout;
 
 use super::place::Place;
-use super::record::{Entry, Record, Versioned};
+use super::record::{Entry, Live, Record, State, Versioned};
 use super::store::{Store, StoreError, Written};
 
 mod form;
@@ -22,9 +23,13 @@ mod form;
 pub const TYPE: &str = "kube2hadoop.io/delegation-token";
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// When tokens under this name will be renewed, if they will be; for people, who read it on the Secret.
+pub type NextRenewal = Arc<dyn Fn(&Live, &str) -> Option<u64> + Send + Sync>;
+
 /// The [`Store`] of a cluster.
 pub struct Secrets {
     api: Api<Secret>,
+    next_renewal: Option<NextRenewal>,
 }
 
 impl Secrets {
@@ -32,6 +37,21 @@ impl Secrets {
     pub fn new(client: Client, namespace: &str) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
+            next_renewal: None,
+        }
+    }
+
+    /// Notes on each record when it will be renewed.
+    #[must_use]
+    pub fn noting(mut self, next_renewal: NextRenewal) -> Self {
+        self.next_renewal = Some(next_renewal);
+        self
+    }
+
+    fn next_renewal(&self, place: &Place, record: &Record) -> Option<u64> {
+        match State::of(record) {
+            State::Live(live) => self.next_renewal.as_ref()?(&live, place.name()),
+            State::Claimed { .. } => None,
         }
     }
 
@@ -41,7 +61,8 @@ impl Secrets {
         record: &Record,
         version: Option<String>,
     ) -> Result<Written, StoreError> {
-        let secret = form::secret(place, record, version);
+        let next_renewal = self.next_renewal(place, record);
+        let secret = form::secret(place, record, next_renewal, version);
         let params = PostParams::default();
         let written = match (&secret.metadata.resource_version, &secret.metadata.name) {
             (Some(_), Some(name)) => within(self.api.replace(name, &params, &secret)).await,
@@ -91,6 +112,14 @@ impl Store for Secrets {
     fn get<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
         async move {
             let found = within(self.api.get_opt(place.name())).await?;
+            if found
+                .as_ref()
+                .is_some_and(|secret| form::is_anothers(&secret.metadata, &place.key))
+            {
+                return Err(StoreError::Taken {
+                    name: place.name().to_owned(),
+                });
+            }
             Ok(found.map(form::read))
         }
         .boxed()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::place::Place;
-use super::record::{Record, Versioned};
+use super::record::Record;
 use super::store::{Store, StoreError, Written};
 use super::{Key, RECHECK_MILLIS, Rules};
 use crate::chain;
@@ -30,6 +30,8 @@ enum Turn {
         version: String,
     },
     Use(Arc<Issued>),
+    /// Hadoop shall not be asked now: nothing was claimed.
+    Refuse(IssueFailure),
     Wait,
 }
 
@@ -67,8 +69,9 @@ impl Sharing {
         };
         let place = Place::current(key);
         for _ in 0..MAX_LOOKS {
-            match turn(&**store, &place, rules, clock).await {
+            match turn(&**store, &place, issuer, rules, clock).await {
                 Ok(Turn::Use(issued)) => return Ok(issued),
+                Ok(Turn::Refuse(failure)) => return Err(failure),
                 Ok(Turn::Issue { version }) => {
                     return issue_under(store, &place, issuer, version, clock).await;
                 }
@@ -93,23 +96,30 @@ impl Sharing {
 async fn turn(
     store: &dyn Store,
     place: &Place,
+    issuer: &dyn Issuer,
     rules: &Rules,
     clock: &Clock,
 ) -> Result<Turn, StoreError> {
     let now = clock.now_millis();
     let found = store.get(place).await?;
+    match found.as_ref().map(|it| &it.record) {
+        Some(Record::Held(issued)) if rules.usable(issued, now) => {
+            return Ok(Turn::Use(Arc::clone(issued)));
+        }
+        Some(Record::Claimed { since }) if now < since.saturating_add(STALE_MILLIS) => {
+            return Ok(Turn::Wait);
+        }
+        _ => {}
+    }
+    if let Some(failure) = issuer.busy(&place.key.user, &place.key.service) {
+        return Ok(Turn::Refuse(failure));
+    }
     let version = match found {
         None => None,
-        Some(Versioned { record, version }) => match record {
-            Record::Held(issued) if rules.usable(&issued, now) => return Ok(Turn::Use(issued)),
-            Record::Claimed { since } if now < since.saturating_add(STALE_MILLIS) => {
-                return Ok(Turn::Wait);
-            }
-            worn => {
-                put_aside(store, &place.key, &worn, now).await?;
-                Some(version)
-            }
-        },
+        Some(worn) => {
+            put_aside(store, &place.key, &worn.record, now).await?;
+            Some(worn.version)
+        }
     };
     let claim = Record::Claimed { since: now };
     let written = store.put(place, claim, version).await?;

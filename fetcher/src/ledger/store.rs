@@ -19,6 +19,11 @@ pub enum StoreError {
     Api(#[source] kube::Error),
     #[error("the shared ledger gave no answer within {seconds} s")]
     Slow { seconds: u64 },
+    /// Two keys whose hashes are alike, or a record that somebody renamed: its tokens are another's.
+    #[error(
+        "{name} in the shared ledger is the record of another job, user or service: delete it if nobody uses it"
+    )]
+    Taken { name: String },
 }
 
 /// Whether a write found things as it expected.

@@ -6,6 +6,8 @@ use kube2hadoop_client::contract::{FileContent, FileName};
 use kube2hadoop_client::credentials::Token;
 use tokio::sync::Semaphore;
 
+use super::place::Place;
+use super::record::Record;
 use super::store::{InMemory, Store};
 use super::*;
 use crate::hadoop::HadoopError;
@@ -72,6 +74,14 @@ impl Issuer for Hadoop {
 
     fn client_conf(&self) -> &BTreeMap<FileName, FileContent> {
         &self.conf
+    }
+
+    fn busy(&self, user: &HadoopUser, service: &ServiceName) -> Option<IssueFailure> {
+        let busy = || IssueFailure::Busy {
+            service: service.clone(),
+            seconds: 7,
+        };
+        (user.as_str() == "busy").then(busy)
     }
 
     fn issue<'a>(
@@ -288,4 +298,26 @@ async fn a_failed_issue_gives_the_claim_back() {
             .unwrap()
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn who_is_turned_away_leaves_no_claim_and_gets_what_is_held() {
+    let hadoop = Hadoop::new();
+    let store = Arc::new(InMemory::default());
+    let ledger = hadoop.ledger(Sharing::through(Arc::clone(&store) as Arc<dyn Store>));
+    let key = key("team/Job.batch/a", "busy");
+    let refused = ledger.tokens(&key).await;
+    assert!(matches!(
+        refused,
+        Err(IssueFailure::Busy { seconds: 7, .. })
+    ));
+    let place = Place::current(&key);
+    assert!(store.get(&place).await.unwrap().is_none());
+
+    // Another replica had a place.
+    let held = Record::Held(Arc::new(issued(hadoop.now.load(Ordering::SeqCst), 5)));
+    store.put(&place, held, None).await.unwrap();
+    let other = hadoop.ledger(Sharing::through(store));
+    assert_eq!(other.tokens(&key).await.unwrap().sequence_number, 5);
+    assert_eq!(hadoop.issues.load(Ordering::SeqCst), 0);
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use futures::stream::BoxStream;
 use kube::Client;
+use kube2hadoop_stamp::DenyList;
+use tokio::sync::watch;
 
 use super::deeds::{Doer, Services};
 use super::election::Elector;
@@ -15,7 +17,7 @@ use super::kubernetes::leases::KubeLease;
 use super::kubernetes::watches::{self, Sighting};
 use super::metrics::Upkeep;
 use super::run::{Lifecycle, Sources};
-use super::timing::Terms;
+use super::timing::{Terms, renew_at};
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -29,6 +31,7 @@ pub struct Parts {
     pub client: Client,
     pub ledger_namespace: String,
     pub services: Services,
+    pub deny: watch::Receiver<DenyList>,
     pub audit: Audit,
     pub events: Recorder,
     pub metrics: Upkeep,
@@ -43,7 +46,7 @@ pub fn lifecycle(config: &Config, parts: Parts) -> (Arc<Lifecycle>, Elector) {
     let elector = Elector::new(Arc::new(leases), identity(), duration);
     let lifecycle = Lifecycle {
         doer: Doer {
-            store: Arc::new(Secrets::new(parts.client.clone(), &parts.ledger_namespace)),
+            store: Arc::new(ledger(config, &parts.client, &parts.ledger_namespace)),
             services: parts.services,
             clock: Clock::system(),
         },
@@ -57,12 +60,25 @@ pub fn lifecycle(config: &Config, parts: Parts) -> (Arc<Lifecycle>, Elector) {
             ledger_namespace: parts.ledger_namespace,
         }),
         terms: terms(config),
-        deny: config.deny_list(),
+        deny: parts.deny,
         concurrency: wanted.concurrency,
         pace: Duration::from_secs(1) * u32::try_from(wanted.concurrency).unwrap_or(u32::MAX)
             / wanted.per_second.max(1),
     };
     (Arc::new(lifecycle), elector)
+}
+
+/// The shared ledger, with notes on when each token will be renewed.
+#[must_use]
+pub fn ledger(config: &Config, client: &Client, namespace: &str) -> Secrets {
+    let secrets = Secrets::new(client.clone(), namespace);
+    if !config.renews() {
+        return secrets;
+    }
+    let terms = terms(config);
+    secrets.noting(Arc::new(move |live, name| {
+        renew_at(live, &name.into(), &terms)
+    }))
 }
 
 fn terms(config: &Config) -> Terms {

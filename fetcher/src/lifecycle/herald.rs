@@ -1,5 +1,7 @@
 //! Tells what happened to tokens: metrics for operators, audit lines for auditors, Events for the pods' owners.
 
+use kube2hadoop_stamp::names;
+
 use super::jobs::LivePod;
 use super::keeper::News;
 use super::metrics::Upkeep;
@@ -34,7 +36,8 @@ impl Herald {
         let Some((event, message)) = said(news, entry) else {
             return;
         };
-        for live in pods.take(MAX_EVENTS) {
+        let concerned = pods.filter(|live| concerns(news, live));
+        for live in concerned.take(MAX_EVENTS) {
             self.events.record(Notice {
                 pod: live.pod.clone(),
                 warning: true,
@@ -83,6 +86,11 @@ fn audited(news: News) -> (Option<&'static str>, Option<&'static str>) {
     }
 }
 
+/// A sidecar answers the end of a token's life by itself.
+fn concerns(news: News, live: &LivePod) -> bool {
+    !(live.refreshed && news == News::EndsSoon)
+}
+
 /// What a pod's owner should know, and can do.
 fn said(news: News, entry: &Entry) -> Option<(&'static str, String)> {
     let key = &entry.place.key;
@@ -100,8 +108,9 @@ fn said(news: News, entry: &Entry) -> Option<(&'static str, String)> {
         News::EndsSoon => Some((
             "TokenEndsSoon",
             format!(
-                "{whose} reaches its maximum lifetime at {} and cannot be renewed beyond: recreate the pod before then",
-                timestamp(live.max_date)
+                "{whose} reaches its maximum lifetime at {} and cannot be renewed beyond: recreate the pod before then, with the annotation {}: enabled if it runs for so long again",
+                timestamp(live.max_date),
+                names::REFRESH
             ),
         )),
         News::WillBeLost(reason) => Some((
@@ -112,5 +121,22 @@ fn said(news: News, entry: &Entry) -> Option<(&'static str, String)> {
             ),
         )),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::jobs::tests::pod;
+    use super::*;
+
+    #[test]
+    fn a_refreshed_pod_is_not_told_to_go() {
+        let refreshed = LivePod {
+            refreshed: true,
+            ..pod("u1", "a")
+        };
+        assert!(concerns(News::EndsSoon, &pod("u1", "a")));
+        assert!(!concerns(News::EndsSoon, &refreshed));
+        assert!(concerns(News::Lost, &refreshed));
     }
 }

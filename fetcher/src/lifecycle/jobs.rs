@@ -17,6 +17,8 @@ const REMEMBERED_MILLIS: u64 = 3_600_000;
 pub struct LivePod {
     pub pod: PodRef,
     pub job: JobId,
+    /// A sidecar gets it new tokens before the old ones end.
+    pub refreshed: bool,
 }
 
 /// What is known of a job.
@@ -170,6 +172,7 @@ pub(super) mod tests {
                 uid: uid.into(),
             },
             job: job(of),
+            refreshed: false,
         }
     }
 

@@ -97,6 +97,17 @@ impl Keeper {
         }
     }
 
+    /// From now on these users are denied.
+    pub fn deny(&mut self, deny: DenyList) {
+        self.deny = deny;
+        self.plan_all();
+    }
+
+    fn plan_all(&mut self) {
+        let names: Vec<Name> = self.kept.keys().cloned().collect();
+        names.iter().for_each(|name| self.plan(name));
+    }
+
     /// A list of the ledger begins.
     pub fn entries_restart(&mut self) {
         self.listing = Some(HashSet::new());
@@ -167,8 +178,7 @@ impl Keeper {
     pub fn pods_complete(&mut self, now: u64) {
         let (ended, first) = self.jobs.complete(now);
         if first {
-            let names: Vec<Name> = self.kept.keys().cloned().collect();
-            names.iter().for_each(|name| self.plan(name));
+            self.plan_all();
         } else {
             ended.iter().for_each(|job| self.plan_job(job));
         }

@@ -36,7 +36,8 @@ pub struct Lifecycle {
     pub herald: Herald,
     pub sources: Box<dyn Sources>,
     pub terms: Terms,
-    pub deny: DenyList,
+    /// Whose tokens are cancelled, as things stand.
+    pub deny: watch::Receiver<DenyList>,
     /// Deeds of one service at a time.
     pub concurrency: usize,
     /// The least time that a deed keeps its place, so that an overdue ledger does not storm a NameNode.
@@ -75,7 +76,9 @@ impl Lifecycle {
     }
 
     async fn lead(&self) {
-        let mut keeper = Keeper::new(self.terms.clone(), self.deny.clone(), self.concurrency);
+        let mut deny = self.deny.clone();
+        let denied = deny.borrow_and_update().clone();
+        let mut keeper = Keeper::new(self.terms.clone(), denied, self.concurrency);
         let (mut entries, mut pods) = (self.sources.entries(), self.sources.pods());
         let mut under_way = FuturesUnordered::new();
         let mut count = tokio::time::interval(COUNT);
@@ -87,6 +90,7 @@ impl Lifecycle {
                 Some((task, outcome)) = under_way.next() => self.settle(&mut keeper, &task, outcome),
                 Some(sighting) = entries.next() => note_entry(&mut keeper, sighting),
                 Some(sighting) = pods.next() => note_pod(&mut keeper, sighting, self.now()),
+                Ok(()) = deny.changed() => keeper.deny(deny.borrow_and_update().clone()),
                 _ = count.tick() => self.herald.metrics.show(&keeper.totals(self.now())),
                 () = sleep(self.nap(keeper.next_due())) => {}
             }

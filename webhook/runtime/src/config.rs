@@ -22,19 +22,45 @@ pub enum ConfigError {
     },
 }
 
-/// Reads a YAML file. The types refuse unknown fields; the error names the line.
-///
-/// # Errors
-/// A file that cannot be read, or whose content does not fit the type.
-pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    serde_yaml_ng::from_str(&text).map_err(|source| ConfigError::Parse {
-        path: path.to_owned(),
-        source,
-    })
+/// A file as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    path: PathBuf,
+    text: String,
+}
+
+impl File {
+    /// Reads it whole.
+    ///
+    /// # Errors
+    /// A file that is not there, or cannot be read.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            text,
+        })
+    }
+
+    /// Where it was read.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its content. The types refuse unknown fields; the error names the line.
+    ///
+    /// # Errors
+    /// A content that does not fit the type.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        serde_yaml_ng::from_str(&self.text).map_err(|source| ConfigError::Parse {
+            path: self.path.clone(),
+            source,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -52,7 +78,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("sample.yaml");
         std::fs::write(&path, text).unwrap();
-        load::<Sample>(&path).unwrap_err().to_string()
+        let file = File::read(&path).unwrap();
+        file.parse::<Sample>().unwrap_err().to_string()
     }
 
     #[test]

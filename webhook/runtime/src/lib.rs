@@ -1,4 +1,4 @@
-//! What webhook and fetcher both run on: configuration, logging, TLS listener, admin port, drain, guards.
+//! What webhook and fetcher both run on: configuration and its reload, logging, TLS listener, admin port, drain, guards.
 
 pub mod admin;
 pub mod config;
@@ -6,5 +6,6 @@ pub mod guards;
 pub mod listen;
 pub mod logging;
 pub mod readiness;
+pub mod reload;
 pub mod shutdown;
 pub mod tls;

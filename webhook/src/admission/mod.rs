@@ -88,6 +88,10 @@ pub struct Context<'a> {
 pub enum AdmissionError {
     #[error("the request has no object")]
     NoObject,
+    #[error(
+        "the request is about a pod, and its object is none: apiVersion and kind must come first"
+    )]
+    NoPod,
     #[error("the request has no namespace")]
     NoNamespace,
     #[error("the object cannot be read: {0}")]
@@ -100,7 +104,7 @@ impl AdmissionError {
     /// The HTTP status: the request is at fault, except where signing fails.
     pub fn status(&self) -> u16 {
         match self {
-            Self::NoObject | Self::NoNamespace | Self::Object(_) => 400,
+            Self::NoObject | Self::NoPod | Self::NoNamespace | Self::Object(_) => 400,
             Self::Sign(_) => 500,
         }
     }

@@ -6,7 +6,7 @@ use super::{AdmissionError, Asked, Context, Decision, Outcome, UNCLEAR, asked};
 use crate::identity::{Facts, Identity, Nobody, Owned, Subject, decide};
 use crate::inject::{Injection, Notes, Ops, strip};
 use crate::pod::Pod;
-use crate::review::{Answer, Operation, Request};
+use crate::review::{Answer, Object, Operation, Request};
 
 const MIRROR: &str = "kubernetes.io/config.mirror";
 const OS: &str = "kubernetes.io/os";
@@ -21,8 +21,11 @@ pub(super) fn admit(
         // A pod's identity is settled at its creation, and a guard keeps it so.
         return Ok(Decision::new(Outcome::Untouched, Answer::default()));
     }
-    let object = request.object.ok_or(AdmissionError::NoObject)?;
-    let pod: Pod<'_> = serde_json::from_str(object.get())?;
+    let pod = match request.object.as_ref() {
+        Some(Object::Pod(pod)) => pod,
+        Some(Object::Other(_)) => return Err(AdmissionError::NoPod),
+        None => return Err(AdmissionError::NoObject),
+    };
     let admission = Admission {
         request,
         context,
@@ -30,8 +33,7 @@ pub(super) fn admit(
             .namespace
             .as_deref()
             .ok_or(AdmissionError::NoNamespace)?,
-        object: object.get(),
-        pod: &pod,
+        pod,
     };
     admission.decide()
 }
@@ -40,7 +42,6 @@ struct Admission<'a> {
     request: &'a Request<'a>,
     context: &'a Context<'a>,
     namespace: &'a str,
-    object: &'a str,
     pod: &'a Pod<'a>,
 }
 
@@ -140,9 +141,9 @@ impl Admission<'_> {
             Some(stamp) => stamp.to_owned(),
             None => keys.signing.sign_pod(&claims)?,
         };
+        let whole = kept.then(|| self.request.whole_object()).flatten();
         let injection = Injection {
             pod: self.pod,
-            object: self.object,
             policy: &policy.inject,
             ca: &keys.ca,
             notes: Notes {
@@ -150,7 +151,7 @@ impl Admission<'_> {
                 submitter: &identity.submitter,
                 stamp: &stamp,
             },
-            reinvoked: kept,
+            reinvoked: whole.as_ref(),
             copied: !kept && self.pod.metadata.label(names::INJECTED_LABEL).is_some(),
         };
         let injected = match injection.patch() {

@@ -3,6 +3,7 @@
 mod whose;
 
 use kube2hadoop_stamp::names;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::code::{code, elsewhere, smuggled};
@@ -12,15 +13,16 @@ use crate::identity::{Identity, Nobody};
 use crate::inject::{Ops, strip};
 use crate::kinds::{Kind, Spot};
 use crate::pod::Metadata;
-use crate::review::{Answer, Operation, Request};
+use crate::review::{Answer, Object, Operation, Request};
 
 pub(super) fn admit(
     request: &Request<'_>,
     context: &Context<'_>,
     kind: &Kind,
 ) -> Result<Decision, AdmissionError> {
-    let object: Value =
-        parse(request.object.map(|raw| raw.get()))?.ok_or(AdmissionError::NoObject)?;
+    let Some(Object::Other(object)) = &request.object else {
+        return Err(AdmissionError::NoObject);
+    };
     let old = match request.operation {
         Operation::Update => parse(request.old_object.map(|raw| raw.get()))?,
         _ => None,
@@ -29,18 +31,16 @@ pub(super) fn admit(
         .namespace
         .as_deref()
         .ok_or(AdmissionError::NoNamespace)?;
-    let Whole { metadata } = request
-        .object
-        .map_or(Ok(Whole::default()), |raw| serde_json::from_str(raw.get()))?;
+    let Whole { metadata } = Whole::deserialize(object)?;
     let mutator = context.policy.identity.mutator(&request.user_info.username);
     let runs = |object: &Value| code(object, kind, mutator);
-    let code = runs(&object);
+    let code = runs(object);
     let workload = Workload {
         metadata,
         request,
         context,
         namespace,
-        object: &object,
+        object,
         unchanged: old.as_ref().is_some_and(|old| runs(old) == code),
         old: old.as_ref(),
         elsewhere: elsewhere(&code, kind),
@@ -60,9 +60,9 @@ pub(super) fn admit(
     // Our keys mean something on templates only.
     strip(&mut ops, &workload.metadata, None);
     let mut decision = Decision::new(Outcome::Untouched, Answer::default());
-    let spots = kind.spots(&object);
+    let spots = kind.spots(object);
     for spot in &spots {
-        let Some(template) = Template::at(&object, spot) else {
+        let Some(template) = Template::at(object, spot) else {
             continue;
         };
         match workload.decide(&template, spot)? {
@@ -268,7 +268,7 @@ impl Workload<'_> {
     }
 }
 
-#[derive(Default, serde::Deserialize)]
+#[derive(Deserialize)]
 struct Whole<'a> {
     #[serde(borrow, default)]
     metadata: Metadata<'a>,

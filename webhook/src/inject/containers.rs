@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     CONF_DIRECTORY, Conflict, DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, KRB5_CONF,
-    KRB5_CONF_FILE, Ops, TOKEN_FILE, VOLUME,
+    KRB5_CONF_FILE, Ops, REFRESH_CONTAINER, TOKEN_FILE, VOLUME,
 };
 use crate::pod::{Container, Mount, Spec};
 
@@ -27,7 +27,7 @@ pub(super) fn add(
     ];
     for (list, containers) in lists {
         for (at, container) in containers.unwrap_or_default().iter().enumerate() {
-            if &*container.name == INIT_CONTAINER {
+            if [INIT_CONTAINER, REFRESH_CONTAINER].contains(&&*container.name) {
                 continue;
             }
             let named = chosen

@@ -8,6 +8,7 @@ mod volumes;
 
 use kube2hadoop_stamp::names;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::pod::Pod;
 
@@ -27,6 +28,7 @@ const KRB5_CONF_FILE: &str = "conf/krb5.conf";
 const VOLUME: &str = "kube2hadoop";
 const IDENTITY_VOLUME: &str = "kube2hadoop-identity";
 const INIT_CONTAINER: &str = "kube2hadoop-fetch-token";
+const REFRESH_CONTAINER: &str = "kube2hadoop-refresh-token";
 /// The API server's limit for the annotations of one object (k8s.io/apimachinery, TotalAnnotationSizeLimitB).
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 
@@ -41,6 +43,9 @@ pub struct InjectPolicy {
     /// Requests and limits alike, as Kubernetes quantities.
     #[serde(default)]
     pub resources: Resources,
+    /// The same of the sidecar, which runs as long as the pod and sleeps nearly all the time.
+    #[serde(default = "little")]
+    pub refresh_resources: Resources,
     /// `https://host:port`, as pods reach the fetcher.
     pub fetcher_url: String,
     #[serde(default = "audience")]
@@ -70,6 +75,13 @@ impl Default for Resources {
     }
 }
 
+fn little() -> Resources {
+    Resources {
+        cpu: "20m".into(),
+        ..Resources::default()
+    }
+}
+
 fn if_not_present() -> String {
     "IfNotPresent".into()
 }
@@ -91,10 +103,8 @@ fn yes() -> bool {
 pub enum Conflict {
     #[error("the pod has a volume named {0}, which Kube2Hadoop needs for itself: rename it")]
     Volume(&'static str),
-    #[error(
-        "the pod has a container named {INIT_CONTAINER}, which Kube2Hadoop needs for itself: rename it"
-    )]
-    Container,
+    #[error("the pod has a container named {0}, which Kube2Hadoop needs for itself: rename it")]
+    Container(&'static str),
     #[error(
         "container {container} mounts {path}, where Kube2Hadoop puts the token: mount it elsewhere"
     )]
@@ -113,15 +123,14 @@ pub enum Conflict {
 #[derive(Clone, Copy, Debug)]
 pub struct Injection<'a> {
     pub pod: &'a Pod<'a>,
-    /// The pod's JSON, for what the view does not hold.
-    pub object: &'a str,
     pub policy: &'a InjectPolicy,
     /// PEM of the CA that the fetcher's certificate comes from.
     pub ca: &'a str,
     /// User, submitter and stamp.
     pub notes: Notes<'a>,
-    /// The pod carries our stamp of a moment ago: what has our names is ours, and is brought to what it should be.
-    pub reinvoked: bool,
+    /// The whole pod, where it carries our stamp of a moment ago: what has our names is ours, and is brought to what it
+    /// should be.
+    pub reinvoked: Option<&'a Value>,
     /// It came with the label `injected`, as a copy of an injected pod does: what has our names is replaced.
     pub copied: bool,
 }
@@ -136,7 +145,14 @@ pub struct Injected {
 impl Injection<'_> {
     /// Are volumes and containers of our names from us?
     fn names_are_ours(&self) -> bool {
-        self.reinvoked || self.copied
+        self.reinvoked.is_some() || self.copied
+    }
+
+    /// Must what stands there under a name of ours be replaced? Defaults that the API server added are no difference.
+    fn differs(&self, [spec, list]: [&str; 2], at: usize, wanted: &Value) -> bool {
+        let present = self.reinvoked.filter(|_| !self.copied);
+        let present = present.and_then(|pod| pod.get(spec)?.get(list)?.get(at));
+        !present.is_some_and(|present| volumes::covers(present, wanted))
     }
 
     /// The patch that gives the pod its token.

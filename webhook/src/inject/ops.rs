@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A patch in the making, written as it grows: a tree of JSON values in between would cost as much as all the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ops {
-    /// The operations, with commas between them.
+    /// An array that is not closed yet; empty where nothing was added.
     text: Vec<u8>,
     /// Why one could not be written; the patch is then none.
     broken: Option<String>,
@@ -70,15 +70,15 @@ impl Ops {
     ///
     /// # Errors
     /// None in practice: all values are plain data.
-    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        if let Some(reason) = &self.broken {
+    pub fn into_json(mut self) -> Result<Vec<u8>, serde_json::Error> {
+        if let Some(reason) = self.broken {
             return Err(serde_json::Error::custom(reason));
         }
-        let mut json = Vec::with_capacity(self.text.len() + 2);
-        json.push(b'[');
-        json.extend_from_slice(&self.text);
-        json.push(b']');
-        Ok(json)
+        if self.text.is_empty() {
+            self.text.push(b'[');
+        }
+        self.text.push(b']');
+        Ok(self.text)
     }
 
     fn write<'a, T: Serialize>(
@@ -88,7 +88,10 @@ impl Ops {
         value: Option<&T>,
     ) {
         match self.text.last() {
-            None => self.text.reserve(6 * 1024), // a pod's patch, with the CA and the stamp
+            None => {
+                self.text.reserve(6 * 1024); // a pod's patch, with the CA and the stamp
+                self.text.push(b'[');
+            }
             Some(_) => self.text.push(b','),
         }
         let path = &pointer(path);
@@ -126,6 +129,6 @@ fn pointer<'a>(path: impl IntoIterator<Item = &'a str>) -> String {
 impl Ops {
     /// As those read it who apply it.
     pub(crate) fn patch(&self) -> json_patch::Patch {
-        serde_json::from_slice(&self.to_json().unwrap()).unwrap()
+        serde_json::from_slice(&self.clone().into_json().unwrap()).unwrap()
     }
 }

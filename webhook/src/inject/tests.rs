@@ -11,7 +11,7 @@ fn policy() -> InjectPolicy {
 }
 
 fn fixture() -> Value {
-    serde_json::from_str(parse(FIXTURE).unwrap().object.unwrap().get()).unwrap()
+    parse(FIXTURE).unwrap().whole_object().unwrap()
 }
 
 struct Outcome {
@@ -31,11 +31,10 @@ fn inject(pod: &Value, reinvoked: bool, copied: bool) -> Result<Outcome, Conflic
     let policy = policy();
     let injection = Injection {
         pod: &view,
-        object: &object,
         policy: &policy,
         ca: "PEM",
         notes,
-        reinvoked,
+        reinvoked: reinvoked.then_some(pod),
         copied,
     };
     let Injected { patch, warnings } = injection.patch()?;
@@ -194,7 +193,7 @@ fn what_was_there_stays_where_it_was() {
 
 #[test]
 fn the_second_time_changes_nothing() {
-    for pod in [bare(), fixture()] {
+    for pod in [bare(), fixture(), refreshed(bare()), refreshed(fixture())] {
         let once = fresh(&pod).unwrap().pod;
         let again = inject(&once, true, false).unwrap();
         assert_eq!((again.ops, &again.pod), (0, &once));
@@ -218,6 +217,79 @@ fn a_second_call_leaves_defaults_and_rights_what_others_changed() {
         after["spec"]["containers"][1]["volumeMounts"][0]["readOnly"],
         true
     );
+}
+
+fn refreshed(mut pod: Value) -> Value {
+    pod["metadata"]["annotations"]["kube2hadoop.io/refresh"] = json!("enabled");
+    pod
+}
+
+fn init_names(pod: &Value) -> Vec<&str> {
+    let all = pod["spec"]["initContainers"].as_array().unwrap();
+    all.iter().map(|it| it["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_sidecar_stands_behind_the_init_container_where_the_pod_asks() {
+    let mut before = refreshed(bare());
+    before["spec"]["initContainers"] = json!([{"name": "setup"}]);
+    let pod = fresh(&before).unwrap().pod;
+    let names = [
+        "kube2hadoop-fetch-token",
+        "kube2hadoop-refresh-token",
+        "setup",
+    ];
+    assert_eq!(init_names(&pod), names);
+    let [init, sidecar] = [0, 1].map(|at| pod["spec"]["initContainers"][at].clone());
+    assert_eq!(sidecar["restartPolicy"], "Always");
+    assert_eq!(sidecar["args"], json!(["--refresh"]));
+    assert_eq!(
+        sidecar["resources"]["limits"],
+        json!({"cpu": "20m", "memory": "16Mi"})
+    );
+    for same in ["image", "env", "securityContext", "volumeMounts"] {
+        assert_eq!(sidecar[same], init[same], "{same}");
+    }
+    assert_eq!(init.get("restartPolicy"), None);
+}
+
+#[test]
+fn another_value_of_refresh_is_warned_of() {
+    for (value, warnings) in [("enabled", 0), ("disabled", 0), ("true", 1)] {
+        let mut pod = refreshed(bare());
+        pod["metadata"]["annotations"]["kube2hadoop.io/refresh"] = json!(value);
+        let after = fresh(&pod).unwrap();
+        assert_eq!(after.warnings.len(), warnings, "{value}");
+        let count = init_names(&after.pod).len();
+        assert_eq!(count, if value == "enabled" { 2 } else { 1 }, "{value}");
+    }
+}
+
+#[test]
+fn the_sidecar_comes_and_goes_with_its_annotation_only() {
+    let with = fresh(&refreshed(bare())).unwrap().pod;
+    // A copy whose annotation was taken off, and one that got it later.
+    let mut copy = with.clone();
+    copy["metadata"]["annotations"] = json!({});
+    let mut late = refreshed(inject(&copy, false, true).unwrap().pod);
+    assert_eq!(init_names(&late), ["kube2hadoop-fetch-token"]);
+    let first = json!({"name": "first-by-another-webhook"});
+    late["spec"]["initContainers"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, first);
+    let after = inject(&late, true, false).unwrap().pod;
+    assert_eq!(
+        init_names(&after),
+        [
+            "first-by-another-webhook",
+            "kube2hadoop-fetch-token",
+            "kube2hadoop-refresh-token"
+        ]
+    );
+    let mut evil = with.clone();
+    evil["spec"]["initContainers"][1]["image"] = json!("evil");
+    assert_eq!(inject(&evil, true, false).unwrap().pod, with);
 }
 
 #[test]
@@ -292,6 +364,8 @@ fn what_stands_in_our_place_is_refused() {
             json!([{"name": "kube2hadoop-identity", "emptyDir": {}}]),
         ),
         ("containers", json!([{"name": "kube2hadoop-fetch-token"}])),
+        // Whether it is asked for or not: otherwise it would pass for ours in a copy.
+        ("containers", json!([{"name": "kube2hadoop-refresh-token"}])),
         (
             "initContainers",
             json!([{"name": "kube2hadoop-fetch-token"}]),

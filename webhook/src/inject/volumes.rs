@@ -1,10 +1,8 @@
 //! The memory volume that carries the token, and the projected identity of the pod.
 
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{Conflict, IDENTITY_VOLUME, Injection, Ops, VOLUME};
-use crate::pod::Named;
 
 const PATH: [&str; 2] = ["spec", "volumes"];
 /// Seconds; the shortest life that the API server issues.
@@ -17,10 +15,11 @@ pub(super) fn add(ops: &mut Ops, injection: &Injection<'_>) -> Result<(), Confli
         (VOLUME, memory()),
         (IDENTITY_VOLUME, identity(&injection.policy.audience)),
     ] {
-        match find(volumes.unwrap_or_default(), name) {
+        let mut names = volumes.unwrap_or_default().iter();
+        match names.position(|volume| &*volume.name == name) {
             None => missing.push(wanted),
             Some(_) if !injection.names_are_ours() => return Err(Conflict::Volume(name)),
-            Some((at, present)) if injection.copied || !covers(&parsed(present), &wanted) => {
+            Some(at) if injection.differs(PATH, at, &wanted) => {
                 ops.replace(PATH.into_iter().chain([at.to_string().as_str()]), wanted);
             }
             Some(_) => {}
@@ -37,22 +36,6 @@ fn memory() -> Value {
 fn identity(audience: &str) -> Value {
     let token = json!({"audience": audience, "expirationSeconds": IDENTITY_LIFE, "path": "token"});
     json!({"name": IDENTITY_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}})
-}
-
-fn find<'a>(volumes: &[&'a RawValue], name: &str) -> Option<(usize, &'a RawValue)> {
-    let named = |volume: &RawValue| {
-        let volume: Result<Named<'_>, _> = serde_json::from_str(volume.get());
-        volume.is_ok_and(|volume| &*volume.name == name)
-    };
-    volumes
-        .iter()
-        .copied()
-        .enumerate()
-        .find(|(_, volume)| named(volume))
-}
-
-fn parsed(raw: &RawValue) -> Value {
-    serde_json::from_str(raw.get()).unwrap_or(Value::Null)
 }
 
 /// Is all of `wanted` in `present`? The API server adds defaults between two calls of the webhook.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use base64::{EncodeSliceError, Engine};
 use serde::Serialize;
+use serde::ser::Error as _;
 
 use crate::inject::Ops;
 
@@ -63,7 +64,7 @@ impl Answer {
     ///
     /// # Errors
     /// None in practice: all parts are plain data.
-    pub fn to_json(&self, uid: &str) -> Result<Vec<u8>, serde_json::Error> {
+    pub fn into_json(self, uid: &str) -> Result<Vec<u8>, serde_json::Error> {
         let review = Review {
             api_version: "admission.k8s.io/v1",
             kind: "AdmissionReview",
@@ -85,7 +86,7 @@ impl Answer {
         };
         let mut json = serde_json::to_vec(&review)?;
         if self.denied.is_none() && !self.patch.is_empty() {
-            insert_patch(&mut json, &self.patch.to_json()?);
+            insert_patch(&mut json, &self.patch.into_json()?).map_err(serde_json::Error::custom)?;
         }
         Ok(json)
     }
@@ -93,15 +94,17 @@ impl Answer {
 
 /// Writes the patch at the end of the response, which is the last member of the review. Base64 needs no escapes: it goes
 /// in as it is, where a serializer would read and copy all of it twice more.
-fn insert_patch(review: &mut Vec<u8>, patch: &[u8]) {
+fn insert_patch(review: &mut Vec<u8>, patch: &[u8]) -> Result<(), EncodeSliceError> {
     const END: &[u8] = b"}}";
-    let mut text = String::with_capacity(patch.len() * 4 / 3 + 64);
-    text.push_str(r#","patchType":"JSONPatch","patch":""#);
-    STANDARD.encode_string(patch, &mut text);
-    text.push('"');
     review.truncate(review.len() - END.len());
-    review.extend_from_slice(text.as_bytes());
+    review.reserve(patch.len() * 4 / 3 + 64);
+    review.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
+    let start = review.len();
+    review.resize(start + patch.len().div_ceil(3) * 4, 0);
+    STANDARD.encode_slice(patch, review.get_mut(start..).unwrap_or_default())?;
+    review.push(b'"');
     review.extend_from_slice(END);
+    Ok(())
 }
 
 /// A warning of one line, of a length that arrives whole.
@@ -126,7 +129,7 @@ mod tests {
     #[test]
     fn a_denial_carries_the_uid_and_no_patch() {
         let answer = Answer::deny("kube2hadoop: no");
-        let json: Value = serde_json::from_slice(&answer.to_json("u1").unwrap()).unwrap();
+        let json: Value = serde_json::from_slice(&answer.into_json("u1").unwrap()).unwrap();
         assert_eq!(json["response"]["uid"], "u1");
         assert_eq!(json["response"]["allowed"], false);
         assert_eq!(

@@ -3,19 +3,24 @@
 //! Shapes: k8s.io/api/admission/v1. Fields that nothing here reads are skipped unparsed.
 
 mod answer;
+mod object;
 mod text;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 pub use answer::Answer;
+pub use object::Object;
 pub use text::{Entries, Text};
 
 /// Why a body is no review that can be answered. All of them are HTTP 400.
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
+    #[error("the body is no UTF-8: {0}")]
+    Utf8(#[from] std::str::Utf8Error),
     #[error("the body is no AdmissionReview: {0}")]
     Json(#[from] serde_json::Error),
     #[error(
@@ -58,11 +63,22 @@ pub struct Request<'a> {
     #[serde(borrow, default)]
     pub user_info: UserInfo<'a>,
     #[serde(borrow, default)]
-    pub object: Option<&'a RawValue>,
+    pub object: Option<Object<'a>>,
     #[serde(borrow, default)]
     pub old_object: Option<&'a RawValue>,
     #[serde(default)]
     pub dry_run: Option<bool>,
+    /// Where all of this was read.
+    #[serde(skip)]
+    text: &'a str,
+}
+
+impl Request<'_> {
+    /// The object with all that [`Object::Pod`] leaves out: a second pass over the body, for the few who need it.
+    pub fn whole_object(&self) -> Option<Value> {
+        let mut review: Value = serde_json::from_str(self.text).ok()?;
+        review.pointer_mut("/request/object").map(Value::take)
+    }
 }
 
 /// Group, version and kind of the object.
@@ -171,14 +187,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Extra<'a> {
 /// # Errors
 /// A body that is no v1 review with a request and a uid.
 pub fn parse(body: &[u8]) -> Result<Request<'_>, ReviewError> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body)?;
+    // Checked as a whole: that is faster than string by string.
+    let text = std::str::from_utf8(body)?;
+    let envelope: Envelope<'_> = serde_json::from_str(text)?;
     if &*envelope.api_version != "admission.k8s.io/v1" || &*envelope.kind != "AdmissionReview" {
         return Err(ReviewError::Kind {
             api_version: short(&envelope.api_version),
             kind: short(&envelope.kind),
         });
     }
-    let request = envelope.request.ok_or(ReviewError::NoRequest)?;
+    let mut request = envelope.request.ok_or(ReviewError::NoRequest)?;
+    request.text = text;
     if request.uid.is_empty() {
         Err(ReviewError::NoUid)
     } else {

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::FutureExt;
 use http_body_util::LengthLimitError;
+use tokio::sync::watch;
 
 pub use caller::Callers;
 pub use cluster::{ApiServer, Cluster, Question, Unread};
@@ -54,7 +55,8 @@ impl CurrentKeys {
 /// What every request needs.
 #[derive(Debug)]
 pub struct Webhook {
-    pub policy: Policy,
+    /// Replaced whole when the configuration changes.
+    pub policy: watch::Receiver<Arc<Policy>>,
     pub keys: Arc<CurrentKeys>,
     pub callers: Callers,
     pub metrics: Metrics,
@@ -164,13 +166,14 @@ impl Webhook {
         let started = Instant::now();
         let request = parse(body)?;
         let keys = self.keys.get().ok_or(HttpError::NoKeys)?;
-        let caller = self.callers.find(&request, &self.policy, &keys).await;
+        let policy = Arc::clone(&self.policy.borrow());
+        let caller = self.callers.find(&request, &policy, &keys).await;
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs();
         let context = Context {
-            policy: &self.policy,
+            policy: &policy,
             keys: &keys,
             scope,
             caller: &caller,
@@ -179,7 +182,7 @@ impl Webhook {
         let decision = admit(&request, &context)?;
         audit::line(&request, &decision);
         self.metrics.decided(&decision, started.elapsed());
-        Ok(decision.answer.to_json(&request.uid)?)
+        Ok(decision.answer.into_json(&request.uid)?)
     }
 }
 

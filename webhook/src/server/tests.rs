@@ -82,7 +82,7 @@ impl World {
         let config: Config = serde_yaml_ng::from_str(CONFIG).unwrap();
         let guarded = Arc::new(AtomicBool::new(guarded));
         let webhook = Webhook {
-            policy: config.into_policy(),
+            policy: watch::channel(Arc::new(config.into_policy())).1,
             keys: Arc::clone(&keys),
             callers: Callers::new(Arc::new(scenario), guarded),
             metrics: Metrics::new(&mut registry),

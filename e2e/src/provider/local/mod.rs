@@ -144,4 +144,12 @@ impl Provider for Local {
     fn host_address(&self) -> Result<IpAddr> {
         Ok(places::ADDRESS.parse()?)
     }
+
+    fn stop_api_server(&self) -> Result<()> {
+        process::stop("kube-apiserver")
+    }
+
+    fn part(&self, pod: &str, parted: bool) -> Result<()> {
+        network::part(pod, parted)
+    }
 }

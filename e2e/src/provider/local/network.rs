@@ -13,6 +13,10 @@ use crate::{places, progress};
 /// Kernel settings without which packets stop at the bridge; `down` puts the old values back.
 const SETTINGS: [&str; 2] = ["net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables"];
 
+/// [`places::API_PORT`] as a word.
+const API: &str = "6443";
+const PARTED: &str = "kube2hadoop-e2e-parted";
+
 /// Makes the bridge, or repairs it.
 pub(super) fn up() -> Result<()> {
     let step = progress::step(format!("network {BRIDGE} {ADDRESS}"));
@@ -43,8 +47,47 @@ pub(super) fn up() -> Result<()> {
         switch_on(setting)?;
     }
     accept_forwarding()?;
+    // What a killed test left.
+    join_all()?;
     step.done("");
     Ok(())
+}
+
+/// Parts the pod of this address from the API server, without a word to either, or joins them again.
+pub(super) fn part(pod: &str, parted: bool) -> Result<()> {
+    if parted {
+        return iptables("-I", &parting(pod)).map(drop);
+    }
+    while iptables("-D", &parting(pod)).is_ok() {}
+    Ok(())
+}
+
+fn join_all() -> Result<()> {
+    let rules = run(Command::new("iptables").args(["-w", "-S", "INPUT"]))?;
+    let ours = rules.lines().filter(|rule| rule.contains(PARTED));
+    let pods = ours.filter_map(|rule| rule.split(['/', ' ']).skip_while(|it| *it != "-s").nth(1));
+    for pod in pods {
+        part(pod, false)?;
+    }
+    Ok(())
+}
+
+fn parting(pod: &str) -> [&str; 13] {
+    [
+        "INPUT",
+        "-s",
+        pod,
+        "-p",
+        "tcp",
+        "--dport",
+        API,
+        "-m",
+        "comment",
+        "--comment",
+        PARTED,
+        "-j",
+        "DROP",
+    ]
 }
 
 /// Removes the bridge, with it the route, and puts the kernel settings back.
@@ -52,6 +95,7 @@ pub(super) fn down() -> Result<()> {
     if Path::new("/sys/class/net").join(BRIDGE).exists() {
         ip(&["link", "delete", BRIDGE])?;
     }
+    join_all()?;
     for rule in forward_rules() {
         while iptables("-D", &rule).is_ok() {}
     }

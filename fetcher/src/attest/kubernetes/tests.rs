@@ -26,7 +26,12 @@ fn attestor(key: &SigningKey) -> (KubeAttestor, ApiServer) {
     keys.replace(&crate::stamp_keys::jwks_of(key)).unwrap();
     let client = Client::new(service, "default");
     (
-        KubeAttestor::new(client, "kube2hadoop".into(), terms(), keys),
+        KubeAttestor::new(
+            client,
+            "kube2hadoop".into(),
+            watch::channel(terms()).1,
+            keys,
+        ),
         server,
     )
 }

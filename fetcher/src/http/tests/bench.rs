@@ -33,13 +33,13 @@ pub(super) fn pod() -> PodRef {
     }
 }
 
-/// Knows the bearers `alice`, `narrow` (annotation: only ns1) and `unstamped`.
+/// Knows the bearers `alice` and her likes, `narrow` (annotation: only ns1) and `unstamped`.
 struct Attestation;
 
 impl Attestor for Attestation {
     fn attest<'a>(&'a self, token: &'a BearerToken) -> BoxFuture<'a, Result<Grant, Denied>> {
         let services = match token.expose() {
-            "alice" | "nobody" | "slow" => None,
+            "alice" | "nobody" | "slow" | "busy" => None,
             "narrow" => Some(BTreeSet::from(["ns1".parse().unwrap()])),
             _ => {
                 let refusal = Refusal::NoStamp {
@@ -96,6 +96,12 @@ impl Issuer for Hadoop {
                         service: service.to_string(),
                     }
                     .into());
+                }
+                "busy" => {
+                    return Err(IssueFailure::Busy {
+                        service: service.clone(),
+                        seconds: 7,
+                    });
                 }
                 "slow" => std::future::pending().await,
                 _ => {}

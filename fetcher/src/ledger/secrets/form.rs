@@ -23,6 +23,7 @@ const STATE: &str = "kube2hadoop.io/state";
 const SINCE: &str = "kube2hadoop.io/since";
 const ISSUED: &str = "kube2hadoop.io/issued";
 const RENEWED: &str = "kube2hadoop.io/renewed";
+pub(super) const NEXT_RENEWAL: &str = "kube2hadoop.io/next-renewal";
 const EXPIRES: &str = "kube2hadoop.io/expires";
 const MAX_DATE: &str = "kube2hadoop.io/max-date";
 const SEQUENCE: &str = "kube2hadoop.io/sequence-number";
@@ -36,9 +37,15 @@ const HELD: &str = "held";
 const WORN: &str = "worn";
 
 /// What is stored for a record.
-pub(super) fn secret(place: &Place, record: &Record, version: Option<String>) -> Secret {
+pub(super) fn secret(
+    place: &Place,
+    record: &Record,
+    next_renewal: Option<u64>,
+    version: Option<String>,
+) -> Secret {
     let key = &place.key;
     let mut annotations = notes(record);
+    annotations.extend(next_renewal.map(|at| (NEXT_RENEWAL, timestamp(at).to_string())));
     annotations.extend([
         (USER, key.user.to_string()),
         (JOB, key.job.to_string()),
@@ -161,6 +168,18 @@ pub(super) fn entry(meta: &ObjectMeta) -> Option<Entry> {
         version: meta.resource_version.clone()?,
         state,
     })
+}
+
+/// Does the Secret name another key than the one it was looked up by?
+pub(super) fn is_anothers(meta: &ObjectMeta, key: &Key) -> bool {
+    let notes = Notes::of(meta);
+    let ours = [
+        (USER, key.user.as_str()),
+        (JOB, key.job.as_str()),
+        (SERVICE, key.service.as_str()),
+    ];
+    let differs = |(name, value)| notes.get(name).is_some_and(|noted| noted != value);
+    ours.into_iter().any(differs)
 }
 
 struct Notes<'a>(Option<&'a BTreeMap<String, String>>);

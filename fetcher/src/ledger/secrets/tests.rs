@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tower_test::mock::{self, Handle};
 
 use super::super::tests::{issued, key};
-use super::form::{CREDENTIALS, USER, read, secret};
+use super::form::{CREDENTIALS, NEXT_RENEWAL, USER, read};
 use super::*;
 use crate::ledger::record::State;
 use k8s_openapi::ByteString;
@@ -22,6 +22,10 @@ fn store() -> (Secrets, Handle<Request<Body>, Response<Body>>) {
         Secrets::new(Client::new(service, "default"), "ledger"),
         server,
     )
+}
+
+fn stored(place: &Place, record: &Record, version: Option<String>) -> Secret {
+    form::secret(place, record, None, version)
 }
 
 fn failure(code: u16, reason: &str) -> Value {
@@ -60,7 +64,7 @@ fn a_record_survives_its_secret() {
     let Versioned {
         record: Record::Held(held),
         version,
-    } = read(secret(&job, &record, Some("9".into())))
+    } = read(stored(&job, &record, Some("9".into())))
     else {
         panic!("it was held");
     };
@@ -81,7 +85,7 @@ fn a_record_survives_its_secret() {
             written.sequence_number
         )
     );
-    let claimed = read(secret(&job, &Record::Claimed { since: NOW }, None));
+    let claimed = read(stored(&job, &Record::Claimed { since: NOW }, None));
     assert!(matches!(claimed.record, Record::Claimed { since: NOW }));
 }
 
@@ -97,13 +101,13 @@ fn metadata_alone_tells_the_state() {
         Record::Held(Arc::new(issued(NOW, 7))),
         Record::Claimed { since: 5 },
     ] {
-        let made = secret(&job, &record, Some("9".into()));
+        let made = stored(&job, &record, Some("9".into()));
         let found = entry(&made.metadata).unwrap();
         assert_eq!((&found.place, found.version.as_str()), (&job, "9"));
         assert_eq!(found.state, State::of(&record));
         assert_eq!(State::of(&read(made).record), State::of(&record));
     }
-    let mut renamed = secret(&job, &Record::Claimed { since: 5 }, Some("9".into()));
+    let mut renamed = stored(&job, &Record::Claimed { since: 5 }, Some("9".into()));
     renamed.metadata.name = Some("token-of-somebody-else".into());
     assert_eq!(entry(&renamed.metadata), None);
 }
@@ -111,14 +115,14 @@ fn metadata_alone_tells_the_state() {
 #[test]
 fn what_cannot_be_read_is_a_claim_of_long_ago() {
     let job = Place::current(&key("team/Job.batch/a", "alice"));
-    let mut broken = secret(&job, &Record::Held(Arc::new(issued(NOW, 7))), None);
+    let mut broken = stored(&job, &Record::Held(Arc::new(issued(NOW, 7))), None);
     broken
         .data
         .as_mut()
         .unwrap()
         .insert(CREDENTIALS.into(), ByteString(b"HDTS".to_vec()));
     assert!(matches!(read(broken).record, Record::Claimed { since: 0 }));
-    let mut foreign = secret(&job, &Record::Held(Arc::new(issued(NOW, 7))), None);
+    let mut foreign = stored(&job, &Record::Held(Arc::new(issued(NOW, 7))), None);
     foreign.type_ = Some("Opaque".into());
     assert!(matches!(read(foreign).record, Record::Claimed { since: 0 }));
 }
@@ -126,7 +130,7 @@ fn what_cannot_be_read_is_a_claim_of_long_ago() {
 #[test]
 fn names_and_labels_are_hashes_and_annotations_are_for_people() {
     let job = Place::current(&key("team/Job.batch/a", "alice"));
-    let made = secret(&job, &Record::Claimed { since: NOW }, None);
+    let made = stored(&job, &Record::Claimed { since: NOW }, None);
     let labels = made.metadata.labels.unwrap();
     assert!(
         labels
@@ -183,4 +187,44 @@ async fn a_missing_namespace_is_an_error() {
     let claim = store.put(&job, Record::Claimed { since: NOW }, None);
     let gone = answer(&mut server, 404, Some(failure(404, "NotFound")));
     assert!(tokio::join!(claim, gone).0.is_err());
+}
+
+#[tokio::test]
+async fn people_read_when_a_token_will_be_renewed() {
+    let (store, mut server) = store();
+    let store = store.noting(Arc::new(|live, _| live.renewed_at.checked_add(3_600_000)));
+    let place = Place::current(&key("team/Job.batch/a", "alice"));
+    let writing = async {
+        let record = Record::Held(Arc::new(issued(NOW, 7)));
+        store.put(&place, record, None).await.unwrap();
+        store
+            .put(&place, Record::Claimed { since: NOW }, None)
+            .await
+            .unwrap();
+    };
+    let reading = async {
+        let (_, _, held) = answer(&mut server, 201, None).await;
+        let at = &held["metadata"]["annotations"][NEXT_RENEWAL];
+        assert_eq!(at, "2023-11-14T23:13:20Z");
+        let (_, _, claimed) = answer(&mut server, 201, None).await;
+        assert_eq!(claimed["metadata"]["annotations"].get(NEXT_RENEWAL), None);
+    };
+    tokio::join!(writing, reading);
+}
+
+#[tokio::test]
+async fn a_record_under_our_name_that_is_anothers_gives_no_tokens() {
+    let alice = Place::current(&key("team/Job.batch/a", "alice"));
+    for (job, user) in [("team/Job.batch/a", "bob"), ("team/Job.batch/b", "alice")] {
+        let other = Place::current(&key(job, user));
+        let record = Record::Held(Arc::new(issued(NOW, 7)));
+        let mut secret = serde_json::to_value(stored(&other, &record, None)).unwrap();
+        secret["metadata"]["name"] = json!(alice.name());
+        let (store, mut server) = store();
+        let (found, _) = tokio::join!(store.get(&alice), answer(&mut server, 200, Some(secret)));
+        assert!(
+            matches!(found, Err(StoreError::Taken { .. })),
+            "{job} {user}: {found:?}"
+        );
+    }
 }

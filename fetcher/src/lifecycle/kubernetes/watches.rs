@@ -86,6 +86,7 @@ fn live_pod(meta: &ObjectMeta) -> Option<LivePod> {
     let uid = meta.uid.clone()?;
     Some(LivePod {
         job: claims.job_id(&uid),
+        refreshed: notes.get(names::REFRESH).is_some_and(|it| it == "enabled"),
         pod: PodRef {
             namespace,
             name: meta.name.clone()?,

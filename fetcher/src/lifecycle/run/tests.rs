@@ -131,6 +131,7 @@ async fn the_end_of_life_is_told_in_time_and_the_next_asker_gets_new_tokens() {
 #[tokio::test(start_paused = true)]
 async fn a_denied_user_and_a_dead_claim_are_cleared_away() {
     let world = World::new();
+    world.denies("eve");
     world.pods.set(vec![pod("u1", "a")]);
     world.issue(&key("a", "eve")).await;
     let claim = Record::Claimed { since: world.now() };
@@ -139,6 +140,22 @@ async fn a_denied_user_and_a_dead_claim_are_cleared_away() {
     world.run_during(pass(5 * 60_000)).await;
     assert_eq!((world.hadoop.known(), world.ledger.len()), (0, 0));
     assert!(world.audited().contains(r#""reason":"user-denied""#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_denied_from_now_on_loses_what_is_live() {
+    let world = World::new();
+    world.pods.set(vec![pod("u1", "a")]);
+    world.issue(&key("a", "alice")).await;
+    world.issue(&key("a", "bob")).await;
+    let story = async {
+        pass(HOUR).await;
+        assert_eq!(world.hadoop.alive(world.now()), 2);
+        world.denies("alice");
+        pass(60_000).await;
+        assert_eq!((world.hadoop.known(), world.ledger.len()), (1, 1));
+    };
+    world.run_during(story).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::clock::Clock;
@@ -62,6 +62,7 @@ pub(super) struct World {
     events: Recorder,
     notices: Mutex<mpsc::Receiver<Notice>>,
     paper: Paper,
+    deny: watch::Sender<DenyList>,
     clock: Clock,
     fate: Arc<Fate>,
 }
@@ -93,9 +94,16 @@ impl World {
             events,
             notices: Mutex::new(notices),
             paper: Paper::default(),
+            deny: watch::channel(DenyList::default()).0,
             clock,
             fate,
         }
+    }
+
+    /// The operator's deny list, from now on.
+    pub(super) fn denies(&self, user: &str) {
+        let list = DenyList::from(vec![user.parse().unwrap()]);
+        self.deny.send_replace(list);
     }
 
     pub(super) fn now(&self) -> u64 {
@@ -157,7 +165,7 @@ impl World {
                 grace: 60_000,
                 claim: 60_000,
             },
-            deny: DenyList::from(vec!["eve".parse().unwrap()]),
+            deny: self.deny.subscribe(),
             concurrency: 2,
             pace: Duration::from_millis(10),
         }

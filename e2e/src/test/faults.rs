@@ -1,0 +1,196 @@
+//! Parts that die, or are cut off, in the middle of work: no pod fails by it, and nothing is lost.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::scene::{Scene, says, text};
+use crate::process::wait_until;
+use crate::workload;
+
+/// Pods on a busy machine, one of whose init containers may have tried for 45 s.
+const ALL_ENDED: Duration = Duration::from_secs(150);
+/// The lease, and a candidate's turn.
+const SUCCEEDED: Duration = Duration::from_secs(45);
+/// Grace, the settling of marked records, and JMX, which lags by ten seconds.
+const CLEARED: Duration = Duration::from_secs(120);
+
+/// Has tokens; a pod that runs no Java is quick.
+const HAS_TOKENS: &str = "test -s $HADOOP_TOKEN_FILE_LOCATION";
+
+/// So many pods at once, each a job of its own.
+fn burst(scene: &Scene<'_>, name: &str, pods: usize) -> Result<()> {
+    let item = |number| {
+        let mut pod = workload::pod(&format!("{name}-{number}"), HAS_TOKENS);
+        workload::set(&mut pod, "/metadata/labels", "burst", name);
+        pod
+    };
+    let items: Vec<Value> = (0..pods).map(item).collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    scene.create(&scene.stage.alice, &list).map(drop)
+}
+
+/// All of the burst succeeded, and no init container had to be started twice.
+fn nobody_failed(scene: &Scene<'_>, name: &str, pods: usize) -> Result<()> {
+    let selector = format!("burst={name}");
+    wait_until(&format!("{pods} pods to end"), ALL_ENDED, || {
+        let all = scene.pods(&selector)?;
+        let phases: Vec<String> = all.iter().map(|pod| text(pod, "/status/phase")).collect();
+        let failed = phases.iter().filter(|phase| *phase == "Failed").count();
+        ensure!(failed == 0, "{failed} pods of the burst failed");
+        let done = phases.iter().filter(|phase| *phase == "Succeeded").count();
+        Ok((done == pods).then_some(()))
+    })?;
+    for pod in scene.pods(&selector)? {
+        let again = pod.pointer("/status/initContainerStatuses/0/restartCount");
+        ensure!(again == Some(&json!(0)), "an init container gave up: {pod}");
+    }
+    Ok(())
+}
+
+/// Waits until a token of the scene's jobs is there or on its way: the burst is in the middle of it.
+fn under_way(scene: &Scene<'_>) -> Result<()> {
+    wait_until("the first token", SUCCEEDED, || {
+        Ok((!scene.ledger()?.is_empty()).then_some(()))
+    })
+}
+
+fn kill_all(scene: &Scene<'_>) -> Result<()> {
+    scene.stage.fetchers()?.iter().try_for_each(|it| it.kill())
+}
+
+/// What killed replicas left is cancelled by those that come after them: the NameNode counts as many tokens as before.
+pub(super) fn killed_fetchers_leak_no_token(scene: &Scene<'_>) -> Result<()> {
+    let _promptness = scene.stage.killable_fetchers();
+    let before = scene.stage.hadoop.tokens_issued()?;
+    for wave in ["first", "second"] {
+        burst(scene, wave, 20)?;
+        nobody_failed(scene, wave, 20)?;
+        kill_all(scene)?;
+    }
+    wait_until("the ledger to be empty", CLEARED, || {
+        Ok(scene.ledger()?.is_empty().then_some(()))
+    })?;
+    wait_until("the NameNode to count as before", CLEARED, || {
+        let now = scene.stage.hadoop.tokens_issued()?;
+        Ok((now <= before).then_some(()))
+    })
+}
+
+/// Both replicas die while a burst of pods asks.
+pub(super) fn a_burst_outlives_its_fetchers(scene: &Scene<'_>) -> Result<()> {
+    let _promptness = scene.stage.killable_fetchers();
+    burst(scene, "burst", 16)?;
+    under_way(scene)?;
+    kill_all(scene)?;
+    nobody_failed(scene, "burst", 16)
+}
+
+/// The other NameNode becomes active in the middle of a burst, and then writes nothing for a while.
+pub(super) fn a_burst_outlives_a_failover_and_safe_mode(scene: &Scene<'_>) -> Result<()> {
+    burst(scene, "failover", 12)?;
+    under_way(scene)?;
+    let failed_over = scene.stage.hadoop.failover()?;
+    nobody_failed(scene, "failover", 12)?;
+    let safe_mode = scene.stage.hadoop.safe_mode()?;
+    burst(scene, "safe", 2)?;
+    wait_until("a pod to hear of the safe mode", SUCCEEDED, || {
+        let said = scene
+            .admin()
+            .run(&["get", "events", "-n", &scene.namespace])?;
+        Ok(said.contains("is in safe mode").then_some(()))
+    })?;
+    drop(safe_mode);
+    nobody_failed(scene, "safe", 2)?;
+    drop(failed_over);
+    Ok(())
+}
+
+/// Who has tokens needs no KDC, and neither does who comes later to the same job.
+pub(super) fn a_job_with_tokens_grows_without_a_kdc(scene: &Scene<'_>) -> Result<()> {
+    let script = format!("{HAS_TOKENS}; sleep 600");
+    scene.create(
+        &scene.stage.alice,
+        &workload::deployment("grows", 1, &script),
+    )?;
+    let ready = |replicas: u32| {
+        let wanted = format!("--for=jsonpath={{.status.readyReplicas}}={replicas}");
+        scene.admin().run(&[
+            "wait",
+            "deployment/grows",
+            &wanted,
+            "--timeout=90s",
+            "-n",
+            &scene.namespace,
+        ])
+    };
+    ready(1)?;
+    let _restored = scene.stage.hadoop.without_kdc()?;
+    let grow = [
+        "scale",
+        "deployment/grows",
+        "--replicas=3",
+        "-n",
+        &scene.namespace,
+    ];
+    scene.admin().run(&grow)?;
+    ready(3).map(drop)
+}
+
+/// A leader that hears nothing of the API server stops by itself, and the other replica takes over.
+pub(super) fn a_leader_cut_off_is_succeeded(scene: &Scene<'_>) -> Result<()> {
+    let another = |than: Option<&str>| {
+        wait_until("a replica to lead", SUCCEEDED, || {
+            let leader = scene.stage.leader()?;
+            Ok(leader.filter(|leader| Some(leader.pod.as_str()) != than))
+        })
+    };
+    let leader = another(None)?;
+    let parted = scene.stage.parted(&leader)?;
+    let successor = another(Some(&leader.pod))?;
+    // Half of what pods ask goes to the one that cannot answer: they come again.
+    burst(scene, "meanwhile", 4)?;
+    nobody_failed(scene, "meanwhile", 4)?;
+    drop(parted);
+    let now = another(None)?;
+    ensure!(now.pod == successor.pod, "{} took the lead back", now.pod);
+    Ok(())
+}
+
+/// No API server for 40 s, and the fetchers killed after it: held tokens work all the time, are renewed in time, and
+/// are replaced where a sidecar does so. The test bench's Hadoop ends a token after 90 s unless it is renewed, and
+/// after 180 s for good; from half of that on there are new ones.
+pub(super) fn tokens_outlive_an_outage_and_kills(scene: &Scene<'_>) -> Result<()> {
+    let file = format!("/secure-zone/{}", scene.namespace);
+    let patient = format!(
+        "sleep 20; hdfs dfs -ls /user/alice; echo during; sleep 85; \
+         hdfs dfs -ls /user/alice; echo late | hdfs dfs -put - {file}; hdfs dfs -cat {file}"
+    );
+    let refreshed = "tokens() { base64 -w0 $HADOOP_TOKEN_FILE_LOCATION; }; first=$(tokens); tries=0; \
+         while [ \"$(tokens)\" = \"$first\" ]; do sleep 1; tries=$((tries+1)); [ $tries -lt 140 ]; done; \
+         echo $first | base64 -d > /tmp/first; hdfs dfs -ls /user/alice; echo new ones work; \
+         HADOOP_TOKEN_FILE_LOCATION=/tmp/first hdfs dfs -ls /user/alice; echo old ones work";
+    let mut refreshed = workload::pod("refreshed", refreshed);
+    workload::set(
+        &mut refreshed,
+        "/metadata/annotations",
+        "kube2hadoop.io/refresh",
+        "enabled",
+    );
+    scene.create(&scene.stage.alice, &workload::pod("patient", &patient))?;
+    scene.create(&scene.stage.alice, &refreshed)?;
+    scene.running("patient")?;
+    scene.running("refreshed")?;
+    let outage = scene.stage.without_api_server()?;
+    sleep(Duration::from_secs(40));
+    drop(outage);
+    let _promptness = scene.stage.killable_fetchers();
+    kill_all(scene)?;
+    says(
+        &scene.succeeded("refreshed")?,
+        &["new ones work", "old ones work"],
+    )?;
+    says(&scene.succeeded("patient")?, &["during", "late"])
+}
