@@ -19,6 +19,9 @@ pub const IMAGE: &str = "kube2hadoop-e2e/spark:3.5.3";
 /// The program of the image that counts words.
 pub const WORDS: &str = "local:///opt/app/words.py";
 
+/// What a base needs for Python programs, besides a Java runtime.
+pub(crate) const PYTHON: [&str; 2] = ["python3", "findutils"];
+
 const REQUIREMENTS: &str = include_str!("../spark/requirements.txt");
 const DOCKERFILE: &str = include_str!("../spark/Dockerfile");
 const ENTRYPOINT: &str = include_str!("../spark/entrypoint.sh");
@@ -118,7 +121,7 @@ pub fn image(no_install: bool) -> Result<ImageArchive> {
         no_install,
     )?;
     let home = home(no_install)?;
-    let base = java_base(&["python3", "findutils"])?;
+    let base = java_base(&PYTHON)?;
     let step = progress::step(format!("building {IMAGE}"));
     buildah::pack(&image, Some(&base), DOCKERFILE, |root| {
         fs::create_dir_all(root.join("opt"))?;

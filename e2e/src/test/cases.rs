@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::{
-    Scene, attacks, bad_input, copies, credentials, expectations, faults, guards, identity, keys,
-    lifecycle, main_job, operations, origins, reinvocation, spark, training,
+    Scene, attacks, bad_input, clients, copies, credentials, expectations, faults, guards,
+    identity, keys, lifecycle, main_job, operations, origins, reinvocation, spark, training,
 };
 
 /// One end-to-end test.
@@ -86,6 +86,9 @@ pub fn all() -> Vec<Case> {
         }
         keys::{
             a_rotation_refuses_no_pod_and_a_revocation_its_stamps,
+        }
+        clients::{
+            hdfs_native_reads_and_writes,
         }
         spark::{
             drivers_and_executors_are_the_submitters,

@@ -3,6 +3,7 @@
 mod attacks;
 mod bad_input;
 mod cases;
+mod clients;
 mod copies;
 mod credentials;
 mod expectations;
