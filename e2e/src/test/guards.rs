@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, annotation, says, text};
+use crate::stage::NAMESPACE;
 use crate::workload;
 
 const USER: &str = "kube2hadoop.io/user";
@@ -233,7 +234,7 @@ fn tokens(scene: &Scene<'_>) -> Result<()> {
     )
 }
 
-/// As installed: entering is warned of. What the API server hands on of the warning depends on the way.
+/// As installed. kubectl shows the warning where it makes plain requests; of an upgraded connection the audit log tells.
 pub(super) fn entering_somebodys_pod_is_warned_of(scene: &Scene<'_>) -> Result<()> {
     scene.create(&scene.stage.bob, &workload::pod("victim", "sleep 3600"))?;
     scene.running("victim")?;
@@ -261,6 +262,32 @@ pub(super) fn entering_somebodys_pod_is_warned_of(scene: &Scene<'_>) -> Result<(
             "bob is warned of his own pod: {own}"
         );
     }
-    let exec = ["exec", "victim", "-n", &scene.namespace, "--", "true"];
-    scene.stage.bob.run(&exec).map(drop)
+    for who in [&scene.stage.alice, &scene.stage.bob] {
+        let exec = ["exec", "victim", "-n", &scene.namespace, "--", "true"];
+        who.run(&exec)?;
+    }
+    let logs = [
+        "logs",
+        "-l",
+        "app.kubernetes.io/component=webhook",
+        "--tail=-1",
+        "-n",
+        NAMESPACE,
+    ];
+    let said = scene.admin().run(&logs)?;
+    let mut lines = said.lines().filter(|line| line.contains(&scene.namespace));
+    let noted = |line: &str| {
+        [
+            "alice@example.com",
+            "\"sub_resource\":\"exec\"",
+            "\"outcome\":\"warned\"",
+        ]
+        .iter()
+        .all(|part| line.contains(part))
+    };
+    ensure!(
+        lines.any(noted),
+        "the audit log does not tell of alice's exec"
+    );
+    Ok(())
 }
