@@ -64,6 +64,7 @@ pub fn all() -> Vec<Case> {
         guards::{
             they_hold_without_the_webhook,
             entering_somebodys_pod_is_warned_of,
+            entering_somebodys_pod_can_be_denied,
         }
         identity::{
             run_as_needs_a_role,

@@ -1,14 +1,26 @@
 //! The guards hold with the webhook scaled to zero: nothing that is stamped changes hands meanwhile.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, annotation, says, text};
+use crate::process::wait_until;
 use crate::stage::NAMESPACE;
 use crate::workload;
 
 const USER: &str = "kube2hadoop.io/user";
 const STAMP: &str = "kube2hadoop.io/stamp";
+/// Into a pod, with what each asks of a plain request.
+const WAYS: [(&str, &str); 4] = [
+    ("exec", "?command=true&stdout=true"),
+    ("attach", "?stdout=true"),
+    ("portforward", "?ports=80"),
+    ("proxy", "/"),
+];
+/// Both replicas of the webhook take over a changed file.
+const FOLLOWED: Duration = Duration::from_secs(120);
 const IMMUTABLE: &str = "annotations of a pod cannot change after it is created";
 
 /// What alice may do besides `edit`, so that only a guard stands between her and bob's pod.
@@ -238,12 +250,7 @@ fn tokens(scene: &Scene<'_>) -> Result<()> {
 pub(super) fn entering_somebodys_pod_is_warned_of(scene: &Scene<'_>) -> Result<()> {
     scene.create(&scene.stage.bob, &workload::pod("victim", "sleep 3600"))?;
     scene.running("victim")?;
-    for (way, query) in [
-        ("exec", "?command=true&stdout=true"),
-        ("attach", "?stdout=true"),
-        ("portforward", "?ports=80"),
-        ("proxy", "/"),
-    ] {
+    for (way, query) in WAYS {
         let path = format!(
             "/api/v1/namespaces/{}/pods/victim/{way}{query}",
             scene.namespace
@@ -290,4 +297,37 @@ pub(super) fn entering_somebodys_pod_is_warned_of(scene: &Scene<'_>) -> Result<(
         "the audit log does not tell of alice's exec"
     );
     Ok(())
+}
+
+/// An administrator who wants it tighter changes one word of the configuration.
+pub(super) fn entering_somebodys_pod_can_be_denied(scene: &Scene<'_>) -> Result<()> {
+    scene.create(&scene.stage.bob, &workload::pod("victim", "sleep 3600"))?;
+    scene.running("victim")?;
+    let strict = |text: &str| text.replace(r#""connect":"warn""#, r#""connect":"deny""#);
+    let _restored = scene.stage.reconfigured("kube2hadoop-webhook", strict)?;
+    let exec = ["exec", "victim", "-n", &scene.namespace, "--", "true"];
+    let mut refused_in_a_row = 0;
+    wait_until("both replicas to keep alice out", FOLLOWED, || {
+        scene.stage.nudge_kubelet()?;
+        refused_in_a_row = match scene.stage.alice.run(&exec) {
+            Ok(_) => 0,
+            Err(_) => refused_in_a_row + 1,
+        };
+        Ok((refused_in_a_row > 8).then_some(()))
+    })?;
+    for (way, query) in WAYS {
+        let path = format!(
+            "/api/v1/namespaces/{}/pods/victim/{way}{query}",
+            scene.namespace
+        );
+        let answer = scene.stage.alice.run(&["get", "--raw", &path]);
+        let refusal = answer
+            .err()
+            .with_context(|| format!("alice entered by {way}"))?;
+        let told = format!(
+            "this pod acts in Hadoop as bob for bob@example.com, and so could whoever enters it by {way}"
+        );
+        says(&format!("{refusal:#}"), &[&told])?;
+    }
+    scene.stage.bob.run(&exec).map(drop)
 }
