@@ -109,7 +109,7 @@ fn values_file(values: &Value) -> Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-/// alice@example.com is alice; whoever comes from elsewhere is nobody.
+/// alice@example.com is alice, a service account named robot is etl; whoever comes from elsewhere is nobody.
 fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
     let changed = images.map_or_else(|| json!({}), |images| json!({"images": images}));
     json!({
@@ -118,7 +118,11 @@ fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
             "keytab": {"secret": KEYTAB_SECRET},
         },
         "identity": {
-            "mappings": [{"match": r"^(?<name>[a-z][a-z0-9]*)@example\.com$", "user": "${name}"}],
+            "mappings": [
+                {"match": r"^(?<name>[a-z][a-z0-9]*)@example\.com$", "user": "${name}"},
+                {"match": "^system:serviceaccount:[a-z0-9-]+:robot$", "user": "etl"},
+            ],
+            "trustedOperators": [{"serviceAccount": "kubeflow/training-operator", "kinds": ["Pod"]}],
             "runAs": {"grantable": ["^etl-[a-z]+$"]},
         },
         // What tests wait for shall not take minutes.

@@ -30,6 +30,11 @@ impl Kubectl {
         process::run(self.command().args(args))
     }
 
+    /// Like [`Kubectl::run`]; the API server's warnings come first.
+    pub fn told(&self, args: &[&str]) -> Result<String> {
+        process::run_with_warnings(self.command().args(args), "")
+    }
+
     /// Like [`Kubectl::run`] with `input` as stdin (`-f -`).
     pub fn run_with_input(&self, args: &[&str], input: &str) -> Result<String> {
         process::run_with_input(self.command().args(args), input)

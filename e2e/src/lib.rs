@@ -8,6 +8,7 @@
 #![allow(clippy::indexing_slicing)]
 
 pub mod bench;
+pub mod buildah;
 pub mod chart;
 pub mod cli;
 pub mod demo;
@@ -15,12 +16,15 @@ pub mod dist;
 pub mod hadoop;
 pub mod images;
 pub mod kubectl;
+pub mod native;
 pub mod packages;
 pub mod places;
 pub mod process;
 pub mod progress;
 pub mod provider;
+pub mod spark;
 pub mod stage;
 pub mod test;
 pub mod toolchain;
+pub mod training;
 pub mod workload;

@@ -24,6 +24,8 @@ pub const LEDGER: &str = "kube2hadoop-ledger";
 /// The running parts and a kubectl for each of the people.
 pub struct Stage {
     pub provider: Box<dyn Provider>,
+    /// Install no Debian packages.
+    pub no_install: bool,
     pub hadoop: SecureHadoop,
     /// The cluster's admin.
     pub admin: Kubectl,
@@ -56,6 +58,7 @@ impl Stage {
             hadoop,
             admin,
             provider,
+            no_install: choice.no_install,
         })
     }
 

@@ -16,6 +16,8 @@ pub struct Tool {
     pub module: &'static str,
     /// The packages to build; the last part of each is the binary's name.
     pub commands: &'static [&'static str],
+    /// Linked statically, since the image it runs from holds nothing else.
+    runs_in_a_pod: bool,
     /// The variable's prefix that `version` is linked into, where the program reports one.
     version_package: Option<&'static str>,
 }
@@ -31,6 +33,7 @@ pub const KUBERNETES: Tool = Tool {
         "k8s.io/kubernetes/cmd/kube-proxy",
         "k8s.io/kubernetes/cmd/kubectl",
     ],
+    runs_in_a_pod: false,
     version_package: Some("k8s.io/component-base/version"),
 };
 
@@ -38,6 +41,7 @@ pub const HELM: Tool = Tool {
     name: "helm",
     module: "helm.sh/helm/v3",
     commands: &["helm.sh/helm/v3/cmd/helm"],
+    runs_in_a_pod: false,
     version_package: None,
 };
 
@@ -45,6 +49,16 @@ pub const COREDNS: Tool = Tool {
     name: "coredns",
     module: "github.com/coredns/coredns",
     commands: &["github.com/coredns/coredns"],
+    runs_in_a_pod: false,
+    version_package: None,
+};
+
+/// Kubeflow's operator of TFJob, PyTorchJob and the like.
+pub const TRAINING_OPERATOR: Tool = Tool {
+    name: "training-operator",
+    module: "github.com/kubeflow/training-operator",
+    commands: &["github.com/kubeflow/training-operator/cmd/training-operator.v1"],
+    runs_in_a_pod: true,
     version_package: None,
 };
 
@@ -82,10 +96,30 @@ impl Tool {
             .args(["build", "-trimpath", "-ldflags", &self.link_flags()?, "-o"])
             .arg(&half)
             .arg(package);
+        if self.runs_in_a_pod {
+            go.env("CGO_ENABLED", "0");
+        }
         process::run(&mut go)
             .context("Go 1.24 or newer must be in PATH, and proxy.golang.org reachable")?;
         fs::rename(&half, target)?;
         Ok(())
+    }
+
+    /// Where the module's own files lie, manifests among them.
+    pub fn sources(&self) -> Result<PathBuf> {
+        let mut go = Command::new("go");
+        go.current_dir(places::toolchain().join(self.name)).args([
+            "mod",
+            "download",
+            "-json",
+            self.module,
+        ]);
+        let printed = process::run(&mut go)?;
+        let module: serde_json::Value = serde_json::from_str(&printed)?;
+        let directory = module["Dir"].as_str();
+        directory
+            .map(PathBuf::from)
+            .with_context(|| format!("go knows no directory of {}", self.module))
     }
 
     fn link_flags(&self) -> Result<String> {
@@ -126,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_manifest_names_its_version() {
-        for tool in [KUBERNETES, HELM, COREDNS] {
+        for tool in [KUBERNETES, HELM, COREDNS, TRAINING_OPERATOR] {
             assert!(tool.version().unwrap().starts_with('v'), "{}", tool.name);
         }
     }

@@ -76,6 +76,27 @@ pub fn deployment(name: &str, replicas: u32, script: &str) -> Value {
     })
 }
 
+/// The definition of a custom resource as far as it matters here: it takes whatever is written.
+pub fn definition(group: &str, kind: &str, plural: &str) -> Value {
+    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let version = |name: &str, storage: bool| json!({"name": name, "served": true, "storage": storage, "schema": {"openAPIV3Schema": any}});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": format!("{plural}.{group}"),
+            // Asked of groups that end in k8s.io, which Spark's and others' do.
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+        },
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"plural": plural, "singular": kind.to_lowercase(), "kind": kind},
+            "versions": [version("v1", true), version("v1beta2", false)],
+        },
+    })
+}
+
 /// Sets `key` in the map at `pointer` of `object`, making the map where there is none.
 pub fn set(object: &mut Value, pointer: &str, key: &str, value: &str) {
     if let Some(parent) = object.pointer_mut(pointer) {

@@ -58,12 +58,14 @@ pub struct Secrets {
     pub fetcher_tls: String,
 }
 
-/// How long certificates live. A CA's successor is made at two thirds of its life.
+/// How long certificates and the signing key live. A CA's successor is made at two thirds of its life.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Lifetimes {
     pub ca_days: u32,
     pub leaf_days: u32,
+    /// After which another key signs stamps; 0: when the administrator asks.
+    pub signing_key_days: u32,
 }
 
 impl Default for Lifetimes {
@@ -71,6 +73,7 @@ impl Default for Lifetimes {
         Self {
             ca_days: 365,
             leaf_days: 7,
+            signing_key_days: 90,
         }
     }
 }
@@ -192,7 +195,9 @@ impl Config {
         if self.identity.mappings.is_empty() {
             return Err(Problem::NoMappings);
         }
-        let Lifetimes { ca_days, leaf_days } = self.certificates;
+        let Lifetimes {
+            ca_days, leaf_days, ..
+        } = self.certificates;
         if leaf_days == 0 || leaf_days > ca_days / 12 || ca_days > 3660 {
             return Err(Problem::Lifetimes);
         }

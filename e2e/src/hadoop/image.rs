@@ -2,24 +2,23 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::requirements::{self, HADOOP};
+use crate::buildah::{self, put};
 use crate::provider::ImageArchive;
 use crate::{places, process, progress};
 
 const DOCKERFILE: &str = include_str!("../../hadoop/image/Dockerfile");
-const BASE_DOCKERFILE: &str = include_str!("../../hadoop/image/Dockerfile.base");
 const LAUNCHER: &str = include_str!("../../hadoop/image/hdfs");
 const LOG4J: &str = include_str!("../../hadoop/client/log4j.properties");
 
 /// Extracted, and never configured: nothing here starts by a maintainer script.
 const PACKAGES: &str =
-    "--include=base-files,bash,dash,coreutils,libc-bin,grep,sed,netbase,openjdk-17-jre-headless";
+    "base-files,bash,dash,coreutils,libc-bin,grep,sed,netbase,openjdk-17-jre-headless";
 
 /// What no `hdfs dfs` reads.
 const LEFT_OUT: [&str; 6] = [
@@ -59,9 +58,9 @@ pub(super) fn build(no_install: bool) -> Result<ImageArchive> {
             &[("buildah", "buildah"), ("mmdebstrap", "mmdebstrap")],
             no_install,
         )?;
-        let base = base()?;
+        let base = java_base(&[])?;
         let step = progress::step(format!("building {}", image.name));
-        pack(&base, &image)?;
+        buildah::pack(&image, Some(&base), DOCKERFILE, root_files)?;
         step.done("");
     }
     Ok(image)
@@ -71,7 +70,6 @@ fn archive() -> PathBuf {
     let mut hasher = DefaultHasher::new();
     (
         DOCKERFILE,
-        BASE_DOCKERFILE,
         LAUNCHER,
         LOG4J,
         PACKAGES,
@@ -86,10 +84,11 @@ fn archive() -> PathBuf {
         .join("image.tar")
 }
 
-/// A Debian with a Java runtime, as a tar file.
-fn base() -> Result<PathBuf> {
+/// A Debian with a Java runtime and these packages besides, as a tar file.
+pub(crate) fn java_base(more: &[&str]) -> Result<PathBuf> {
+    let packages = [&[PACKAGES], more].concat().join(",");
     let mut hasher = DefaultHasher::new();
-    (PACKAGES, LEFT_OUT).hash(&mut hasher);
+    (&packages, LEFT_OUT).hash(&mut hasher);
     let directory =
         places::cache().join(format!("debian-bookworm-jre-17-{:016x}", hasher.finish()));
     let base = directory.join("base.tar");
@@ -100,77 +99,13 @@ fn base() -> Result<PathBuf> {
     fs::create_dir_all(&directory)?;
     let partial = directory.join("partial.tar");
     let mut mmdebstrap = Command::new("mmdebstrap");
-    mmdebstrap.args(["--quiet", "--variant=extract", PACKAGES]);
+    mmdebstrap.args(["--quiet", "--variant=extract"]);
+    mmdebstrap.arg(format!("--include={packages}"));
     mmdebstrap.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
     process::run(mmdebstrap.arg("bookworm").arg(&partial))?;
     fs::rename(&partial, &base)?;
     step.done("");
     Ok(base)
-}
-
-fn pack(base: &Path, image: &ImageArchive) -> Result<()> {
-    let directory = image
-        .path
-        .parent()
-        .context("the archive lies in a directory")?;
-    fs::create_dir_all(directory)?;
-    let work = tempfile::tempdir_in(directory)?;
-    let context = work.path().join("context");
-    root_files(&context.join("rootfs"))?;
-    fs::write(context.join("Dockerfile"), DOCKERFILE)?;
-    fs::write(context.join("Dockerfile.base"), BASE_DOCKERFILE)?;
-    fs::hard_link(base, context.join("base.tar"))
-        .or_else(|_| fs::copy(base, context.join("base.tar")).map(drop))?;
-
-    let base_name = "localhost/hadoop-client-base:1";
-    bud(work.path(), "Dockerfile.base", base_name, None)?;
-    // The second build must not send the base once more.
-    fs::remove_file(context.join("base.tar"))?;
-    bud(work.path(), "Dockerfile", &image.name, Some(base_name))?;
-    let partial = directory.join("partial.tar");
-    let target = format!("oci-archive:{}:{}", partial.display(), image.name);
-    process::run(
-        buildah(work.path())
-            .args(["push", "--quiet"])
-            .arg(&image.name)
-            .arg(target),
-    )?;
-    fs::rename(&partial, &image.path)?;
-    Ok(())
-}
-
-fn bud(work: &Path, dockerfile: &str, name: &str, base: Option<&str>) -> Result<()> {
-    let context = work.join("context");
-    let mut buildah = buildah(work);
-    buildah.args([
-        "bud",
-        "--isolation",
-        "chroot",
-        "--quiet",
-        "--pull-never",
-        "--tag",
-        name,
-    ]);
-    if let Some(base) = base {
-        buildah.args(["--build-arg", &format!("BASE_IMAGE={base}")]);
-    }
-    process::run(
-        buildah
-            .arg("--file")
-            .arg(context.join(dockerfile))
-            .arg(&context),
-    )
-    .map(drop)
-}
-
-/// Storage of its own, thrown away after the build: `vfs` keeps a whole copy per layer.
-fn buildah(work: &Path) -> Command {
-    let mut buildah = Command::new("buildah");
-    buildah
-        .args(["--storage-driver", "vfs", "--root"])
-        .arg(work.join("root"));
-    buildah.arg("--runroot").arg(work.join("runroot"));
-    buildah
 }
 
 fn root_files(root: &Path) -> Result<()> {
@@ -183,18 +118,17 @@ fn root_files(root: &Path) -> Result<()> {
             fs::copy(jar.path(), lib.join(name))?;
         }
     }
-    for (name, text) in ETC {
-        put(&root.join("etc").join(name), text, 0o644)?;
-    }
+    accounts(root)?;
     put(&root.join("opt/hadoop/etc/log4j.properties"), LOG4J, 0o644)?;
     put(&root.join("usr/local/bin/hdfs"), LAUNCHER, 0o755)?;
-    fs::create_dir_all(root.join("home/app"))?;
     Ok(())
 }
 
-fn put(path: &Path, text: &str, mode: u32) -> Result<()> {
-    fs::create_dir_all(path.parent().context("a file lies in a directory")?)?;
-    fs::write(path, text)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+/// What makes a Java program know its user: Hadoop's client asks the system before it looks for a token.
+pub(crate) fn accounts(root: &Path) -> Result<()> {
+    for (name, text) in ETC {
+        put(&root.join("etc").join(name), text, 0o644)?;
+    }
+    fs::create_dir_all(root.join("home/app"))?;
     Ok(())
 }

@@ -3,13 +3,13 @@
 
 mod configuration;
 mod files;
-mod image;
+pub(crate) mod image;
 mod java;
 mod kerberos;
 mod layout;
 mod namenodes;
 mod network;
-mod requirements;
+pub(crate) mod requirements;
 mod servers;
 mod web;
 

@@ -10,7 +10,7 @@ use super::files;
 use crate::{packages, places, process, progress};
 
 /// The release that runs.
-pub(super) const HADOOP: &str = "3.4.1";
+pub(crate) const HADOOP: &str = "3.4.1";
 
 const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
 
@@ -35,7 +35,7 @@ pub(super) fn ensure(no_install: bool) -> Result<()> {
 }
 
 /// A program that is there is enough, whichever package it came from.
-pub(super) fn programs(wanted: &[(&str, &str)], no_install: bool) -> Result<()> {
+pub(crate) fn programs(wanted: &[(&str, &str)], no_install: bool) -> Result<()> {
     let missing: Vec<&str> = wanted
         .iter()
         .filter(|(program, _)| !on_path(program))

@@ -24,7 +24,20 @@ pub fn user_kubeconfig(admin: &Kubectl, user: &str, groups: &[&str]) -> Result<P
     let key = path.with_extension("key");
     let request = certificate_request(&key, user, groups)?;
     let certificate = signed(admin, user, &request)?;
-    let config = with_credentials(admin, user, &certificate, &fs::read_to_string(&key)?)?;
+    let credentials = json!({
+        "client-certificate-data": STANDARD.encode(certificate),
+        "client-key-data": STANDARD.encode(fs::read_to_string(&key)?),
+    });
+    let config = with_credentials(admin, user, &credentials)?;
+    fs::write(&path, config.to_string())?;
+    Ok(path)
+}
+
+/// A kubeconfig that shows this bearer token and nothing else.
+pub fn bearer_kubeconfig(admin: &Kubectl, user: &str, token: &str) -> Result<PathBuf> {
+    let path = places::kubeconfig_of(user);
+    let config = with_credentials(admin, user, &json!({"token": token}))?;
+    fs::create_dir_all(places::kubeconfigs())?;
     fs::write(&path, config.to_string())?;
     Ok(path)
 }
@@ -103,17 +116,14 @@ fn signed(admin: &Kubectl, user: &str, request: &str) -> Result<String> {
 }
 
 /// The admin's kubeconfig with somebody else's credentials.
-fn with_credentials(admin: &Kubectl, user: &str, certificate: &str, key: &str) -> Result<Value> {
+fn with_credentials(admin: &Kubectl, user: &str, credentials: &Value) -> Result<Value> {
     let view = ["config", "view", "--raw", "--minify", "--flatten"];
     let mut config = admin.json(&view)?;
     let cluster = config["clusters"][0]["name"]
         .as_str()
         .context("the admin's kubeconfig names no cluster")?
         .to_owned();
-    config["users"] = json!([{"name": user, "user": {
-        "client-certificate-data": STANDARD.encode(certificate),
-        "client-key-data": STANDARD.encode(key),
-    }}]);
+    config["users"] = json!([{"name": user, "user": credentials}]);
     config["contexts"] = json!([{"name": user, "context": {"cluster": cluster, "user": user}}]);
     config["current-context"] = json!(user);
     Ok(config)

@@ -229,11 +229,28 @@ pub(super) fn another_image_in_somebodys_pod(scene: &Scene<'_>) -> Result<()> {
 }
 
 pub(super) fn a_superuser_by_run_as(scene: &Scene<'_>) -> Result<()> {
-    for user in ["hdfs", "root", "bob", "../x", "a b"] {
+    let long = "a".repeat(10_000);
+    for user in [
+        "hdfs",
+        "root",
+        "bob",
+        "../x",
+        "a b",
+        "",
+        "*)(uid=*))(|(uid=*",
+        "al\\69ce",
+        "alice@EXAMPLE.COM",
+        "alice/host",
+        &long,
+    ] {
         let mut pod = workload::labelled(workload::pod("super", "true"), "enabled");
         pod["metadata"]["annotations"] = json!({"kube2hadoop.io/run-as": user});
         let refusal = scene.refused(&scene.stage.alice, &pod)?;
         says(&refusal, &["run-as"])?;
+        ensure!(
+            refusal.len() < 2_000,
+            "the answer repeats what it was given"
+        );
     }
     Ok(())
 }
@@ -266,6 +283,28 @@ pub(super) fn no_bearer_and_garbage(scene: &Scene<'_>) -> Result<()> {
             answer.status,
             answer.body
         );
+    }
+    Ok(())
+}
+
+/// A misspelt label is answered, in a labelled namespace and in any other: never a silent third way.
+pub(super) fn a_label_of_a_strange_value(scene: &Scene<'_>) -> Result<()> {
+    let elsewhere = scene.another_namespace(false)?;
+    for value in ["ENABLED", "true", "", "enabled.", "Disabled"] {
+        let pod = workload::labelled(workload::pod("odd", "true"), value);
+        let mut deployment = workload::deployment("odd", 1, "true");
+        let labels = "/spec/template/metadata/labels";
+        workload::set(&mut deployment, labels, "kube2hadoop.io/inject", value);
+        for namespace in [&scene.namespace, &elsewhere] {
+            for object in [&pod, &deployment] {
+                let answer = scene.stage.alice.create(namespace, object);
+                let refusal = answer
+                    .err()
+                    .with_context(|| format!("inject={value:?} was taken"))?;
+                let told = ["kube2hadoop.io/inject must be", "enabled", "disabled"];
+                says(&format!("{refusal:#}"), &told)?;
+            }
+        }
     }
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 
-use super::{Scene, attacks, bad_input, faults, identity, lifecycle, main_job, operations};
+use super::{
+    Scene, attacks, bad_input, clients, copies, credentials, expectations, faults, guards,
+    identity, keys, lifecycle, main_job, operations, origins, reinvocation, spark, training,
+};
 
 /// One end-to-end test.
 pub struct Case {
@@ -43,11 +46,56 @@ pub fn all() -> Vec<Case> {
             a_superuser_by_run_as,
             a_bearer_of_another_audience,
             no_bearer_and_garbage,
+            a_label_of_a_strange_value,
+        }
+        copies::{
+            stamps_of_other_pods,
+            a_templates_stamp_and_an_owner_made_up,
+            a_stamp_through_an_unlisted_operator,
+            a_custom_resource_with_a_copied_stamp,
+        }
+        credentials::{
+            a_mapped_service_account_of_the_namespace,
+            what_a_pod_submits_is_its_users,
+            bearers_of_other_and_ended_pods,
+            a_pod_on_the_host_network,
+            two_users_racing_on_one_workload,
+        }
+        guards::{
+            they_hold_without_the_webhook,
+            entering_somebodys_pod_is_warned_of,
+            entering_somebodys_pod_can_be_denied,
         }
         identity::{
             run_as_needs_a_role,
             a_wildcard_role_grants_nobody,
             a_training_job_is_its_last_authors,
+        }
+        expectations::{
+            applying_again_changes_nothing,
+            impersonation_and_questions,
+            only_code_changes_the_user,
+            an_undo_is_its_callers_and_finds_the_old_replica_set,
+            a_namespace_labelled_late,
+            a_list_and_generated_names,
+        }
+        origins::{
+            all_of_them_write_as_their_submitter,
+        }
+        reinvocation::{
+            a_later_webhook_changes_nobodys_user,
+        }
+        keys::{
+            a_rotation_refuses_no_pod_and_a_revocation_its_stamps,
+        }
+        clients::{
+            hdfs_native_reads_and_writes,
+        }
+        spark::{
+            drivers_and_executors_are_the_submitters,
+        }
+        training::{
+            replicas_read_hdfs_as_the_submitter,
         }
         lifecycle::{
             an_ended_pods_tokens_are_cancelled,

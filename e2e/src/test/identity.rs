@@ -25,7 +25,7 @@ pub(super) fn run_as_needs_a_role(scene: &Scene<'_>) -> Result<()> {
         ],
     )?;
 
-    grant(scene, "use", "hadoopusers.kube2hadoop.io/etl-reports")?;
+    scene.grant("use", "hadoopusers.kube2hadoop.io/etl-reports")?;
     let ask = [
         "auth",
         "can-i",
@@ -58,22 +58,15 @@ pub(super) fn run_as_needs_a_role(scene: &Scene<'_>) -> Result<()> {
 }
 
 pub(super) fn a_wildcard_role_grants_nobody(scene: &Scene<'_>) -> Result<()> {
-    grant(scene, "*", "*.*")?;
+    scene.grant("*", "*.*")?;
     let refusal = scene.refused(&scene.stage.alice, &asking("spy", "bob"))?;
     says(&refusal, &["run-as bob can be granted to nobody"])
 }
 
 /// Of a custom resource everything but the declared fields is code: who changes it answers for it.
 pub(super) fn a_training_job_is_its_last_authors(scene: &Scene<'_>) -> Result<()> {
-    scene.admin().apply(&training_jobs().to_string())?;
-    let established = [
-        "wait",
-        "--for=condition=Established",
-        "crd/tfjobs.kubeflow.org",
-        "--timeout=30s",
-    ];
-    scene.admin().run(&established)?;
-    grant(scene, "*", "tfjobs.kubeflow.org")?;
+    scene.define("kubeflow.org", "TFJob", "tfjobs")?;
+    scene.grant("*", "tfjobs.kubeflow.org")?;
     scene.create(&scene.stage.alice, &training_job())?;
     ensure!(
         author(scene)?.as_deref() == Some("alice"),
@@ -113,53 +106,6 @@ fn asking(name: &str, user: &str) -> Value {
     let mut pod = workload::labelled(workload::pod(name, script), "enabled");
     pod["metadata"]["annotations"] = json!({"kube2hadoop.io/run-as": user});
     pod
-}
-
-/// Gives alice and bob, or only alice where it is about a user, the verb in the scene's namespace.
-fn grant(scene: &Scene<'_>, verb: &str, resource: &str) -> Result<()> {
-    let namespace = scene.namespace.as_str();
-    let (plural, name) = resource.split_once('/').unwrap_or((resource, ""));
-    let (plural, group) = plural.split_once('.').unwrap_or((plural, ""));
-    let mut rule = json!({"apiGroups": [group], "resources": [plural], "verbs": [verb]});
-    let mut people = vec!["alice@example.com"];
-    if name.is_empty() {
-        people.push("bob@example.com");
-    } else {
-        rule["resourceNames"] = json!([name]);
-    }
-    let subjects: Vec<Value> = people
-        .iter()
-        .map(|who| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": who}))
-        .collect();
-    let api = "rbac.authorization.k8s.io/v1";
-    let metadata = json!({"name": "granted", "namespace": namespace});
-    scene.admin().apply(
-        &json!({"apiVersion": api, "kind": "Role", "metadata": metadata, "rules": [rule]})
-            .to_string(),
-    )?;
-    let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "granted"});
-    scene.admin().apply(
-        &json!({"apiVersion": api, "kind": "RoleBinding", "metadata": metadata, "roleRef": role, "subjects": subjects})
-            .to_string(),
-    )
-}
-
-/// The definition of TFJob as far as it matters here: its operator's own takes any pod template.
-fn training_jobs() -> Value {
-    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    let version =
-        json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": any}});
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "tfjobs.kubeflow.org"},
-        "spec": {
-            "group": "kubeflow.org",
-            "scope": "Namespaced",
-            "names": {"plural": "tfjobs", "singular": "tfjob", "kind": "TFJob"},
-            "versions": [version],
-        },
-    })
 }
 
 fn training_job() -> Value {

@@ -3,13 +3,24 @@
 mod attacks;
 mod bad_input;
 mod cases;
+mod clients;
+mod copies;
+mod credentials;
+mod expectations;
 mod faults;
+mod guards;
 mod identity;
+mod keys;
 mod lifecycle;
 mod main_job;
 mod operations;
+mod origins;
+mod reinvocation;
+mod rights;
 mod scene;
+mod spark;
 pub mod suite;
+mod training;
 
 use std::time::Instant;
 

@@ -90,9 +90,23 @@ impl<'a> Scene<'a> {
 
     /// The pod made by the Job, once there is one.
     pub fn pod_of_job(&self, job: &str) -> Result<Value> {
-        let selector = format!("batch.kubernetes.io/job-name={job}");
-        wait_until(&format!("a pod of job {job}"), POD_DEADLINE, || {
-            Ok(self.pods(&selector)?.into_iter().next())
+        self.pod_of(&format!("batch.kubernetes.io/job-name={job}"))
+    }
+
+    /// One pod that the selector chooses, once there is one.
+    pub fn pod_of(&self, selector: &str) -> Result<Value> {
+        wait_until(&format!("a pod of {selector}"), POD_DEADLINE, || {
+            Ok(self.pods(selector)?.into_iter().next())
+        })
+    }
+
+    /// The ReplicaSet of a Deployment whose pods are labelled `app=<name>`, once there is one.
+    pub fn replica_set_of(&self, name: &str) -> Result<Value> {
+        let selector = format!("app={name}");
+        let get = ["get", "replicasets", "-n", &self.namespace, "-l", &selector];
+        wait_until(&format!("a ReplicaSet of {name}"), POD_DEADLINE, || {
+            let mut list = self.admin().json(&get)?;
+            Ok(list["items"].get_mut(0).map(Value::take))
         })
     }
 
@@ -109,10 +123,22 @@ impl<'a> Scene<'a> {
 
     /// Waits until the pod has ended and gives its phase: `Succeeded` or `Failed`.
     pub fn ended(&self, pod: &str) -> Result<String> {
-        wait_until(&format!("the end of pod {pod}"), POD_DEADLINE, || {
+        self.ended_within(pod, POD_DEADLINE)
+    }
+
+    /// The same for a pod that takes longer than others.
+    pub fn ended_within(&self, pod: &str, deadline: Duration) -> Result<String> {
+        wait_until(&format!("the end of pod {pod}"), deadline, || {
             let phase = text(&self.get("pod", pod)?, "/status/phase");
             Ok(matches!(phase.as_str(), "Succeeded" | "Failed").then_some(phase))
         })
+    }
+
+    /// Deletes the pod at once.
+    pub fn delete_pod(&self, who: &Kubectl, pod: &str) -> Result<()> {
+        let now = ["delete", "pod", pod, "--grace-period=1", "-n"];
+        who.run(&[now.as_slice(), &[self.namespace.as_str()]].concat())
+            .map(drop)
     }
 
     /// Waits until the pod's containers are running.

@@ -141,14 +141,16 @@ impl Shared {
     }
 
     /// The signing key, and all public keys, which are published.
-    pub(super) async fn keys(&self) -> Result<(SigningKey, VerifyingKeys), SigningError> {
+    pub(super) async fn keys(&self, now: u64) -> Result<(SigningKey, VerifyingKeys), SigningError> {
+        let days = u64::from(self.lifetimes.signing_key_days);
+        let life = (days > 0).then_some(days * DAY);
         let mut data =
             agree::<_, SigningError>(&self.secrets(), &self.secrets.signing_keys, |data| {
-                signing::key(data)?;
+                signing::advance(data, now, life)?;
                 Ok(())
             })
             .await?;
-        let (signing, verifying) = signing::key(&mut data)?;
+        let (signing, verifying) = signing::advance(&mut data, now, life)?;
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
         let jwks = verifying.to_jwks();
         agree::<_, AgreeError>(&maps, &self.stamp_keys, |data| {

@@ -136,7 +136,7 @@ impl Upkeep {
         self.shared.register(&authority).await?;
         self.serve(&authority, now)?;
         self.shared.fetcher_leaf(&authority, now).await?;
-        self.load_keys(&authority).await
+        self.load_keys(&authority, now).await
     }
 
     fn serve(&mut self, authority: &Authority, now: u64) -> Result<(), ProvisionError> {
@@ -152,8 +152,8 @@ impl Upkeep {
         Ok(())
     }
 
-    async fn load_keys(&self, authority: &Authority) -> Result<(), ProvisionError> {
-        let (signing, verifying) = self.shared.keys().await?;
+    async fn load_keys(&self, authority: &Authority, now: u64) -> Result<(), ProvisionError> {
+        let (signing, verifying) = self.shared.keys(now).await?;
         let ca = authority.bundle();
         let same = |keys: &Keys| {
             keys.signing.kid() == signing.kid() && keys.verifying == verifying && keys.ca == ca

@@ -143,6 +143,11 @@ impl VerifyingKeys {
         self.keys.extend(other.keys);
     }
 
+    /// Takes the key of this name out: its stamps are believed no more.
+    pub fn remove(&mut self, kid: &str) {
+        self.keys.remove(kid);
+    }
+
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

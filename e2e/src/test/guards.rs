@@ -1,0 +1,333 @@
+//! The guards hold with the webhook scaled to zero: nothing that is stamped changes hands meanwhile.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::scene::{Scene, annotation, says, text};
+use crate::process::wait_until;
+use crate::stage::NAMESPACE;
+use crate::workload;
+
+const USER: &str = "kube2hadoop.io/user";
+const STAMP: &str = "kube2hadoop.io/stamp";
+/// Into a pod, with what each asks of a plain request.
+const WAYS: [(&str, &str); 4] = [
+    ("exec", "?command=true&stdout=true"),
+    ("attach", "?stdout=true"),
+    ("portforward", "?ports=80"),
+    ("proxy", "/"),
+];
+/// Both replicas of the webhook take over a changed file.
+const FOLLOWED: Duration = Duration::from_secs(120);
+const IMMUTABLE: &str = "annotations of a pod cannot change after it is created";
+
+/// What alice may do besides `edit`, so that only a guard stands between her and bob's pod.
+fn everything() -> Value {
+    json!({"apiGroups": ["", "apps"], "verbs": ["*"], "resources": [
+        "pods", "pods/status", "pods/binding", "bindings", "pods/ephemeralcontainers", "pods/resize", "serviceaccounts/token",
+        "statefulsets", "controllerrevisions",
+    ]})
+}
+
+pub(super) fn they_hold_without_the_webhook(scene: &Scene<'_>) -> Result<()> {
+    let bob = &scene.stage.bob;
+    scene.create(bob, &workload::pod("victim", "sleep 3600"))?;
+    let mut unbound = workload::pod("unbound", "true");
+    unbound["spec"]["schedulerName"] = json!("nobody");
+    scene.create(bob, &unbound)?;
+    scene.create(bob, &stateful_set())?;
+    scene.running("victim")?;
+    let revision = scene.pod_of("app=stateful")?;
+    let revision = text(&revision, "/metadata/labels/controller-revision-hash");
+    scene.rule(&everything(), &["alice@example.com"])?;
+
+    let _restored = scene.stage.without_webhook()?;
+    let victim = scene.get("pod", "victim")?;
+    edits(scene, &victim)?;
+    code(scene, &victim)?;
+    binding(scene)?;
+    history(scene, &revision)?;
+    tokens(scene)?;
+    let refusal = scene.refused(&scene.stage.alice, &workload::pod("late", "true"))?;
+    says(&refusal, &["failed calling webhook", "kube2hadoop"])?;
+    let now = scene.get("pod", "victim")?;
+    for key in [USER, STAMP] {
+        ensure!(
+            annotation(&now, key) == annotation(&victim, key),
+            "{key} was changed"
+        );
+    }
+    // What is not ours may be changed by others, and the code by its submitter.
+    let label = [
+        "label",
+        "pod",
+        "victim",
+        "color=red",
+        "-n",
+        &scene.namespace,
+    ];
+    scene.stage.alice.run(&label)?;
+    let image = format!("main={}-of-bobs", workload::HADOOP_CLIENT);
+    let own = ["set", "image", "pod/victim", &image, "-n", &scene.namespace];
+    bob.run(&own).map(drop)
+}
+
+fn stateful_set() -> Value {
+    let mut set = workload::deployment("stateful", 1, "sleep 3600");
+    set["kind"] = json!("StatefulSet");
+    set["spec"]["serviceName"] = json!("stateful");
+    set
+}
+
+fn refused(scene: &Scene<'_>, args: &[&str], input: &Value, parts: &[&str]) -> Result<()> {
+    let args = [args, &["-n", &scene.namespace]].concat();
+    match scene.stage.alice.run_with_input(&args, &input.to_string()) {
+        Ok(answer) => bail!("alice succeeded with kubectl {}: {answer}", args.join(" ")),
+        Err(error) => says(&format!("{error:#}"), parts)
+            .with_context(|| format!("kubectl {}", args.join(" "))),
+    }
+}
+
+/// By patch, annotate, server-side apply, replace and the status subresource.
+fn edits(scene: &Scene<'_>, victim: &Value) -> Result<()> {
+    let forged =
+        json!({"metadata": {"annotations": {USER: "alice", STAMP: "e30.e30.AA"}}}).to_string();
+    let removed = json!({"metadata": {"annotations": null}}).to_string();
+    let removal =
+        json!([{"op": "remove", "path": "/metadata/annotations/kube2hadoop.io~1user"}]).to_string();
+    let services =
+        json!({"metadata": {"annotations": {"kube2hadoop.io/services": "x"}}}).to_string();
+    let none = &Value::Null;
+    let patch = ["patch", "pod", "victim", "-p"];
+    for (kind, patched) in [
+        ("merge", &forged),
+        ("strategic", &forged),
+        ("merge", &removed),
+        ("json", &removal),
+        ("merge", &services),
+    ] {
+        let kind = format!("--type={kind}");
+        let args = [patch.as_slice(), &[patched, &kind]].concat();
+        refused(scene, &args, none, &[IMMUTABLE])?;
+    }
+    let status = [
+        patch.as_slice(),
+        &[&forged, "--type=merge", "--subresource=status"],
+    ]
+    .concat();
+    refused(scene, &status, none, &[IMMUTABLE])?;
+    let annotate = [
+        "annotate",
+        "--overwrite",
+        "pod",
+        "victim",
+        "kube2hadoop.io/user=alice",
+    ];
+    refused(scene, &annotate, none, &[IMMUTABLE])?;
+    let unlabel = ["label", "pod", "victim", "kube2hadoop.io/injected-"];
+    refused(scene, &unlabel, none, &["label kube2hadoop.io/injected"])?;
+
+    let mut applied = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "victim"}});
+    applied["metadata"]["annotations"] = json!({USER: "alice"});
+    let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+    refused(scene, &apply, &applied, &[IMMUTABLE])?;
+    let mut replaced = victim.clone();
+    replaced["metadata"]["annotations"] = json!({});
+    refused(scene, &["replace", "-f", "-"], &replaced, &[IMMUTABLE])
+}
+
+/// Another image, and a container that needs no mount to read /proc/1/root.
+fn code(scene: &Scene<'_>, victim: &Value) -> Result<()> {
+    let image = ["set", "image", "pod/victim", "main=evil:1"];
+    refused(scene, &image, &Value::Null, &["only the submitter"])?;
+    let mut with = victim.clone();
+    with["spec"]["ephemeralContainers"] = json!([{
+        "name": "spy", "image": workload::HADOOP_CLIENT, "imagePullPolicy": "Never", "targetContainerName": "main",
+        "command": ["/bin/sh", "-c", "cat /proc/1/root/var/run/kube2hadoop/hdfs-delegation-token"],
+    }]);
+    let path = format!(
+        "/api/v1/namespaces/{}/pods/victim/ephemeralcontainers",
+        scene.namespace
+    );
+    let answer = scene
+        .stage
+        .alice
+        .run_with_input(&["replace", "--raw", &path, "-f", "-"], &with.to_string());
+    let refusal = answer
+        .err()
+        .context("alice's container entered bob's pod")?;
+    says(&format!("{refusal:#}"), &["only the submitter"])
+}
+
+fn binding(scene: &Scene<'_>) -> Result<()> {
+    let node = text(
+        &scene.admin().json(&["get", "nodes"])?,
+        "/items/0/metadata/name",
+    );
+    let binding = json!({
+        "apiVersion": "v1", "kind": "Binding",
+        "metadata": {"name": "unbound", "namespace": scene.namespace, "annotations": {USER: "alice", STAMP: "e30.e30.AA"}},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+    });
+    for at in ["pods/unbound/binding", "bindings"] {
+        let path = format!("/api/v1/namespaces/{}/{at}", scene.namespace);
+        let answer = scene.stage.alice.create_raw(&path, &binding);
+        let refusal = answer
+            .err()
+            .context("the binding carried a stamp onto the pod")?;
+        says(&format!("{refusal:#}"), &[IMMUTABLE])?;
+    }
+    Ok(())
+}
+
+/// With our keys in it and without: what has none is merged over the template, which has them.
+fn history(scene: &Scene<'_>, revision: &str) -> Result<()> {
+    let revision = scene.get("controllerrevision", revision)?;
+    let mut with = revision.clone();
+    let metadata = json!({"name": "by-hand", "labels": revision["metadata"]["labels"], "ownerReferences": revision["metadata"]["ownerReferences"]});
+    with["metadata"] = metadata;
+    with["revision"] = json!(7);
+    let stamp = with.pointer("/data/spec/template/metadata/annotations/kube2hadoop.io~1stamp");
+    ensure!(
+        stamp.is_some(),
+        "the history of a stamped workload has no stamp: {}",
+        with["data"]
+    );
+    let mut without = with.clone();
+    without["data"] = json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "command": ["evil"]}]}}}});
+    for data in [&with, &without] {
+        let parts = ["a ControllerRevision made by hand runs other code under an old stamp"];
+        refused(scene, &["create", "-f", "-"], data, &parts)?;
+    }
+    let name = text(&revision, "/metadata/name");
+    let patch = json!({"revision": 9}).to_string();
+    let args = [
+        "patch",
+        "controllerrevision",
+        &name,
+        "--type=merge",
+        "-p",
+        &patch,
+    ];
+    refused(
+        scene,
+        &args,
+        &Value::Null,
+        &["only the controllers write them"],
+    )
+}
+
+fn tokens(scene: &Scene<'_>) -> Result<()> {
+    let bound = [
+        "create",
+        "token",
+        "default",
+        "--bound-object-kind=Pod",
+        "--bound-object-name=victim",
+    ];
+    let audience = "--audience=kube2hadoop";
+    let none = &Value::Null;
+    refused(
+        scene,
+        &bound,
+        none,
+        &["only nodes mint tokens that are bound to a pod"],
+    )?;
+    let both = [bound.as_slice(), &[audience]].concat();
+    refused(scene, &both, none, &["only nodes mint tokens"])?;
+    let plain = ["create", "token", "default", audience];
+    refused(
+        scene,
+        &plain,
+        none,
+        &["only nodes mint tokens of audience kube2hadoop"],
+    )
+}
+
+/// As installed. kubectl shows the warning where it makes plain requests; of an upgraded connection the audit log tells.
+pub(super) fn entering_somebodys_pod_is_warned_of(scene: &Scene<'_>) -> Result<()> {
+    scene.create(&scene.stage.bob, &workload::pod("victim", "sleep 3600"))?;
+    scene.running("victim")?;
+    for (way, query) in WAYS {
+        let path = format!(
+            "/api/v1/namespaces/{}/pods/victim/{way}{query}",
+            scene.namespace
+        );
+        let said = |who: &crate::kubectl::Kubectl| -> Result<String> {
+            let answer = who.command().args(["get", "--raw", &path]).output()?;
+            Ok(String::from_utf8_lossy(&answer.stderr).into_owned())
+        };
+        let warning = format!(
+            "kube2hadoop: this pod acts in Hadoop as bob for bob@example.com, and so could whoever enters it by {way}"
+        );
+        says(&said(&scene.stage.alice)?, &[&warning])?;
+        let own = said(&scene.stage.bob)?;
+        ensure!(
+            !own.contains("kube2hadoop"),
+            "bob is warned of his own pod: {own}"
+        );
+    }
+    for who in [&scene.stage.alice, &scene.stage.bob] {
+        let exec = ["exec", "victim", "-n", &scene.namespace, "--", "true"];
+        who.run(&exec)?;
+    }
+    let logs = [
+        "logs",
+        "-l",
+        "app.kubernetes.io/component=webhook",
+        "--tail=-1",
+        "-n",
+        NAMESPACE,
+    ];
+    let said = scene.admin().run(&logs)?;
+    let mut lines = said.lines().filter(|line| line.contains(&scene.namespace));
+    let noted = |line: &str| {
+        [
+            "alice@example.com",
+            "\"sub_resource\":\"exec\"",
+            "\"outcome\":\"warned\"",
+        ]
+        .iter()
+        .all(|part| line.contains(part))
+    };
+    ensure!(
+        lines.any(noted),
+        "the audit log does not tell of alice's exec"
+    );
+    Ok(())
+}
+
+/// An administrator who wants it tighter changes one word of the configuration.
+pub(super) fn entering_somebodys_pod_can_be_denied(scene: &Scene<'_>) -> Result<()> {
+    scene.create(&scene.stage.bob, &workload::pod("victim", "sleep 3600"))?;
+    scene.running("victim")?;
+    let strict = |text: &str| text.replace(r#""connect":"warn""#, r#""connect":"deny""#);
+    let _restored = scene.stage.reconfigured("kube2hadoop-webhook", strict)?;
+    let exec = ["exec", "victim", "-n", &scene.namespace, "--", "true"];
+    let mut refused_in_a_row = 0;
+    wait_until("both replicas to keep alice out", FOLLOWED, || {
+        scene.stage.nudge_kubelet()?;
+        refused_in_a_row = match scene.stage.alice.run(&exec) {
+            Ok(_) => 0,
+            Err(_) => refused_in_a_row + 1,
+        };
+        Ok((refused_in_a_row > 8).then_some(()))
+    })?;
+    for (way, query) in WAYS {
+        let path = format!(
+            "/api/v1/namespaces/{}/pods/victim/{way}{query}",
+            scene.namespace
+        );
+        let answer = scene.stage.alice.run(&["get", "--raw", &path]);
+        let refusal = answer
+            .err()
+            .with_context(|| format!("alice entered by {way}"))?;
+        let told = format!(
+            "this pod acts in Hadoop as bob for bob@example.com, and so could whoever enters it by {way}"
+        );
+        says(&format!("{refusal:#}"), &[&told])?;
+    }
+    scene.stage.bob.run(&exec).map(drop)
+}
