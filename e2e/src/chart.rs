@@ -128,6 +128,7 @@ fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
         // What tests wait for shall not take minutes.
         "inject": {"deadlineSeconds": 45},
         "lifecycle": {"graceSeconds": 10},
+        "legacy": {"enabled": true},
         "webhook": {"podAnnotations": changed},
         "fetcher": {"podAnnotations": changed},
     })

@@ -9,9 +9,11 @@ use futures::future::BoxFuture;
 use kube2hadoop_stamp::{DenyList, HadoopUser, JobId, PodFacts, VerifyingKeys};
 
 pub mod kubernetes;
+mod pod_name;
 mod refusal;
 mod view;
 
+pub use pod_name::{InvalidPodName, PodName};
 pub use refusal::Refusal;
 pub use view::{BoundPod, PodView, bound_pod};
 
@@ -54,6 +56,13 @@ pub trait Attestor: Send + Sync + 'static {
         token: &'a BearerToken,
         from: Option<IpAddr>,
     ) -> BoxFuture<'a, Result<Grant, Denied>>;
+
+    /// Legacy mode: the pod of this name, if the request comes from its address.
+    fn attest_by_address<'a>(
+        &'a self,
+        pod: &'a PodName,
+        from: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Grant, Denied>>;
 }
 
 /// What the operator decided about attestation.
@@ -88,8 +97,34 @@ pub fn grant(
     if terms.pod_ip {
         check_address(pod, from)?;
     }
+    stamped(pod, keys, terms)
+}
+
+/// Decides what a pod may have that is proven by nothing but its address.
+///
+/// # Errors
+/// The first condition that does not hold.
+pub fn grant_by_address(
+    pod: &PodView,
+    from: Option<IpAddr>,
+    keys: &VerifyingKeys,
+    terms: &Terms,
+) -> Result<Grant, Refusal> {
+    check_namespace(&pod.namespace, terms)?;
+    check_kind_and_phase(pod)?;
+    if pod.host_network {
+        return Err(Refusal::HostNetwork {
+            pod: format!("{}/{}", pod.namespace, pod.name),
+        });
+    }
+    check_address(pod, from)?;
+    stamped(pod, keys, terms)
+}
+
+/// What the pod's stamp says, if it is valid and the pod's own.
+fn stamped(pod: &PodView, keys: &VerifyingKeys, terms: &Terms) -> Result<Grant, Refusal> {
     let stamp = pod.stamp.as_deref().ok_or_else(|| Refusal::NoStamp {
-        pod: bound.display_name(),
+        pod: format!("{}/{}", pod.namespace, pod.name),
     })?;
     let claims = keys
         .verify_pod(stamp, &terms.issuer)
@@ -107,7 +142,11 @@ pub fn grant(
         user: claims.sub,
         submitter: claims.submitter,
         services: pod.services.as_deref().map(parse_services).transpose()?,
-        pod: bound.pod_ref(),
+        pod: PodRef {
+            namespace: pod.namespace.clone(),
+            name: pod.name.clone(),
+            uid: pod.uid.clone(),
+        },
     })
 }
 

@@ -26,6 +26,7 @@
 //! lifecycle: {enabled: true, lease: kube2hadoop-fetcher, leaseSeconds: 15, renewFraction: 0.7, renewSpread: 0.2,
 //!   graceSeconds: 60, concurrency: 8, perSecond: 100}
 //! events: true
+//! legacy: {listen: 0.0.0.0:9966}                # left out: no legacy mode
 //! ```
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -98,6 +99,15 @@ pub struct Config {
     /// Whether a Kubernetes Event on the pod tells its owner what happened.
     #[serde(default = "yes")]
     pub events: bool,
+    /// Where pods of linkedin/kube2hadoop ask, without TLS; nowhere if left out.
+    #[serde(default)]
+    pub legacy: Option<Legacy>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Legacy {
+    pub listen: SocketAddr,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -14,6 +14,7 @@ use kube2hadoop_client::contract::{
 };
 
 mod admit;
+pub mod legacy;
 mod problem;
 mod request_id;
 mod tokens;

@@ -1,5 +1,6 @@
 //! Puts the parts together and runs them until the process is asked to stop.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +19,10 @@ use tokio::task::JoinHandle;
 use crate::attest::kubernetes::KubeAttestor;
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::config::{Changes, Config, Standing};
+use crate::config::{Changes, Config, Legacy, Standing};
 use crate::events::{self, Recorder};
 use crate::guarded::{self, Guarded};
-use crate::http::{Service, Turns, router};
+use crate::http::{Service, Turns, legacy, router};
 use crate::issue::Issuer;
 use crate::issue::configured::{Configured, SetupError};
 use crate::ledger::{Ledger, Rules, Sharing};
@@ -77,12 +78,11 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
     let services = configured.token_services();
     let issuer: Arc<dyn Issuer> = Arc::new(configured);
     let client = Client::try_default().await.map_err(ServeError::Client)?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|source| ServeError::Listen {
-            address: config.listen,
-            source,
-        })?;
+    let listener = bind(config.listen).await?;
+    let legacy = match &config.legacy {
+        Some(Legacy { listen }) => Some(bind(*listen).await?),
+        None => None,
+    };
     let shutdown = Shutdown::on_signals();
     let readiness = Readiness::new();
     let followed = Followed::new(file, Changes::LIVE, metrics.reloads.clone());
@@ -109,8 +109,13 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
             ended.map_err(std::io::Error::other).and_then(|inner| inner.map_err(std::io::Error::other))
                 .map_err(ServeError::Admin)
         }
-        () = parts.serve(listener) => Ok(()),
+        () = parts.serve(listener, legacy) => Ok(()),
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| ServeError::Listen { address, source })
 }
 
 /// Two questions to the API server.
@@ -128,8 +133,8 @@ struct Parts {
 }
 
 impl Parts {
-    async fn serve(self, listener: TcpListener) {
-        let service = self.service();
+    async fn serve(self, listener: TcpListener, legacy: Option<TcpListener>) {
+        let service = Arc::new(self.service());
         let upkeep = self.upkeep(&service);
         let source =
             serving_cert::Source::new(&self.config.tls, &self.client, &self.config.namespace);
@@ -149,14 +154,15 @@ impl Parts {
             ..listen::Limits::default()
         };
         tracing::info!(listen = %self.config.listen, "serving");
-        listen::serve(
-            listener,
-            tls,
-            router(Arc::new(service)),
-            limits,
-            self.shutdown.clone(),
-        )
-        .await;
+        let until = || self.shutdown.clone();
+        let served = listen::serve(listener, tls, router(Arc::clone(&service)), limits, until());
+        let legacy = async {
+            if let Some(listener) = legacy {
+                tracing::warn!("legacy mode is on: tokens are handed out without TLS, by address");
+                listen::serve_plain(listener, legacy::router(service), limits, until()).await;
+            }
+        };
+        tokio::join!(served, legacy);
         tracing::info!("drained");
         // It ends by the same shutdown; what is left to it is giving the lease back.
         if tokio::time::timeout(GIVING_BACK, upkeep).await.is_err() {

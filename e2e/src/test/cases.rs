@@ -4,7 +4,8 @@ use anyhow::Result;
 
 use super::{
     Scene, attacks, bad_input, clients, copies, credentials, expectations, faults, guards,
-    identity, keys, lifecycle, main_job, operations, origins, reinvocation, spark, training,
+    identity, keys, legacy, lifecycle, main_job, operations, origins, reinvocation, spark,
+    training,
 };
 
 /// One end-to-end test.
@@ -96,6 +97,9 @@ pub fn all() -> Vec<Case> {
         }
         training::{
             replicas_read_hdfs_as_the_submitter,
+        }
+        legacy::{
+            a_pod_of_old_works_unchanged,
         }
         lifecycle::{
             an_ended_pods_tokens_are_cancelled,

@@ -11,6 +11,7 @@ mod faults;
 mod guards;
 mod identity;
 mod keys;
+mod legacy;
 mod lifecycle;
 mod main_job;
 mod operations;

@@ -14,7 +14,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::{
-    Attestor, BoundPod, Denied, Grant, PodView, Refusal, Terms, bound_pod, check_namespace, grant,
+    Attestor, BoundPod, Denied, Grant, PodName, PodView, Refusal, Terms, bound_pod,
+    check_namespace, grant, grant_by_address,
 };
 use crate::bearer::BearerToken;
 use crate::stamp_keys::StampKeys;
@@ -61,7 +62,7 @@ impl KubeAttestor {
     async fn decide_for(&self, bound: &BoundPod, from: Option<IpAddr>) -> Result<Grant, Refusal> {
         check_namespace(&bound.namespace, &self.terms.borrow())?;
         let keys = self.keys.current().ok_or(Refusal::StampKeysMissing)?;
-        let pod = self.pod(bound).await?;
+        let pod = self.pod(&bound.namespace, &bound.name).await?;
         grant(bound, pod.as_ref(), from, &keys, &self.terms.borrow())
     }
 
@@ -79,9 +80,28 @@ impl KubeAttestor {
     }
 
     /// Read from the API server each time: a cache would lag behind the pod's own start.
-    async fn pod(&self, bound: &BoundPod) -> Result<Option<PodView>, Refusal> {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &bound.namespace);
-        Ok(ask(api.get_opt(&bound.name)).await?.map(PodView::from))
+    async fn pod(&self, namespace: &str, name: &str) -> Result<Option<PodView>, Refusal> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        Ok(ask(api.get_opt(name)).await?.map(PodView::from))
+    }
+
+    async fn decide_by_address(
+        &self,
+        wanted: &PodName,
+        from: Option<IpAddr>,
+    ) -> Result<Grant, Denied> {
+        let (namespace, name) = (wanted.namespace(), wanted.name());
+        let unproven = |refusal| Denied { refusal, pod: None };
+        check_namespace(namespace, &self.terms.borrow()).map_err(unproven)?;
+        let keys = self.keys.current().ok_or(Refusal::StampKeysMissing);
+        let keys = keys.map_err(unproven)?;
+        let found = self.pod(namespace, name).await.map_err(unproven)?;
+        let pod = found.ok_or_else(|| {
+            unproven(Refusal::PodNotFound {
+                pod: format!("{namespace}/{name}"),
+            })
+        })?;
+        grant_by_address(&pod, from, &keys, &self.terms.borrow()).map_err(unproven)
     }
 }
 
@@ -92,6 +112,14 @@ impl Attestor for KubeAttestor {
         from: Option<IpAddr>,
     ) -> BoxFuture<'a, Result<Grant, Denied>> {
         self.decide(token, from).boxed()
+    }
+
+    fn attest_by_address<'a>(
+        &'a self,
+        pod: &'a PodName,
+        from: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Grant, Denied>> {
+        self.decide_by_address(pod, from).boxed()
     }
 }
 

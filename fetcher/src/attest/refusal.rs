@@ -39,6 +39,10 @@ pub enum Refusal {
         "the request does not come from the address of pod {pod}; ask from within the pod, or set attestation.podIp to false where addresses are translated on the way"
     )]
     AddressMismatch { pod: String },
+    #[error(
+        "pod {pod} is on the host network, where its address proves nothing; take it off, or let Kube2Hadoop inject it"
+    )]
+    HostNetwork { pod: String },
     #[error("pod {pod} has ended (phase {phase}); tokens are for pods that are pending or running")]
     PodEnded { pod: String, phase: String },
     #[error(
@@ -112,6 +116,7 @@ impl Refusal {
             Self::ServiceAccountMismatch { .. } => ("service-account-mismatch", P::PodMismatch),
             Self::AddressUnknown { .. } => ("address-unknown", P::PodNotVisible),
             Self::AddressMismatch { .. } => ("address-mismatch", P::PodMismatch),
+            Self::HostNetwork { .. } => ("host-network", P::UnsupportedPod),
             Self::PodEnded { .. } => ("pod-ended", P::PodMismatch),
             Self::MirrorPod { .. } => ("mirror-pod", P::UnsupportedPod),
             Self::WindowsPod { .. } => ("windows-pod", P::UnsupportedPod),

@@ -264,3 +264,38 @@ fn where_addresses_count_the_pods_own_must_be_the_askers() {
     assert_eq!(asked(Some("10.0.0.7"), &[], true), Err("address-unknown"));
     assert_eq!(asked(Some("10.0.0.8"), &both, false), Ok(()));
 }
+
+#[test]
+fn an_address_alone_proves_a_pod_of_legacy_mode_if_it_is_the_pods_own() {
+    type Change = fn(&mut Scene);
+    let asked = |change: Change| {
+        let mut scene = scene();
+        scene.from = Some([10, 0, 0, 7].into());
+        scene.pod.addresses = vec![[10, 0, 0, 7].into()];
+        change(&mut scene);
+        let stamp = scene.key.sign_pod(&scene.claims).unwrap();
+        scene.pod.stamp = Some(stamp);
+        let granted = grant_by_address(&scene.pod, scene.from, &scene.key.public(), &scene.terms);
+        granted
+            .map(|grant| grant.user.to_string())
+            .map_err(|refusal| refusal.reason())
+    };
+    assert_eq!(asked(|_| {}), Ok("alice".into()));
+    let cases: [(&str, Change); 8] = [
+        ("address-mismatch", |s| s.from = Some([10, 0, 0, 8].into())),
+        ("address-mismatch", |s| s.from = None),
+        ("address-unknown", |s| s.pod.addresses.clear()),
+        ("host-network", |s| s.pod.host_network = true),
+        ("pod-ended", |s| s.pod.phase = "Succeeded".into()),
+        ("namespace-excluded", |s| {
+            s.pod.namespace = "kube-system".into();
+        }),
+        ("stamp-invalid", |s| {
+            s.claims.pod = ObjectName::Name("web-1".into());
+        }),
+        ("user-denied", |s| s.claims.sub = "hdfs".parse().unwrap()),
+    ];
+    for (reason, change) in cases {
+        assert_eq!(asked(change), Err(reason));
+    }
+}

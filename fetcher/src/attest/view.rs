@@ -98,6 +98,8 @@ pub struct PodView {
     pub nothing_runs: bool,
     pub mirror: bool,
     pub windows: bool,
+    /// It shares its node's addresses.
+    pub host_network: bool,
     /// As the kubelet reported them; none at first.
     pub addresses: Vec<IpAddr>,
     /// Seconds since 1970.
@@ -125,6 +127,7 @@ impl From<Pod> for PodView {
             phase: status.phase.unwrap_or_default(),
             deleting: meta.deletion_timestamp.is_some(),
             mirror: annotations.contains_key(MIRROR),
+            host_network: spec.host_network == Some(true),
             windows: spec
                 .os
                 .is_some_and(|os| os.name.eq_ignore_ascii_case("windows")),

@@ -98,12 +98,15 @@ impl Answer {
         Self::plain(ProblemType::Internal, detail)
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     pub(super) fn into_response(self, id: &RequestId) -> Response {
+        let status = self.status();
         let problem = Problem::new(self.kind, self.detail).with_request_id(id.as_str());
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
-        let status =
-            StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         *response.status_mut() = status;
         response.extensions_mut().insert(Outcome {
             outcome: self.reason,

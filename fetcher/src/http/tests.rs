@@ -1,4 +1,5 @@
 mod bench;
+mod legacy;
 
 use axum::http::{Method, StatusCode};
 use base64::Engine;

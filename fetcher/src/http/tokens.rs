@@ -26,7 +26,7 @@ use crate::metrics::Outcome;
 use crate::service::ServiceName;
 
 /// A refusal, with what was known of the asker by then.
-struct Refused {
+pub(super) struct Refused {
     answer: Answer,
     pod: Option<Box<PodRef>>,
     grant: Option<Box<Grant>>,
@@ -42,13 +42,23 @@ impl From<Answer> for Refused {
     }
 }
 
+impl Refused {
+    pub(super) fn of(answer: Answer, grant: Grant) -> Self {
+        Self {
+            answer,
+            pod: Some(Box::new(grant.pod.clone())),
+            grant: Some(Box::new(grant)),
+        }
+    }
+}
+
 pub(super) async fn handle(State(service): State<Arc<Service>>, request: Request) -> Response {
     let id = RequestId::of(&request);
     let limit = service.request_limit;
     let served = tokio::time::timeout(limit, serve(&service, &id, request)).await;
     match served.unwrap_or_else(|_| Err(Answer::timeout(limit).into())) {
         Ok(response) => response,
-        Err(refused) => refuse(&service, &id, refused),
+        Err(refused) => refuse_with(&service, &id, refused, Answer::into_response),
     }
 }
 
@@ -72,11 +82,7 @@ async fn serve(service: &Service, id: &RequestId, request: Request) -> Result<Re
         })?;
     match hand_out(service, id, &grant, asked).await {
         Ok(response) => Ok(response),
-        Err(answer) => Err(Refused {
-            answer,
-            pod: Some(Box::new(grant.pod.clone())),
-            grant: Some(Box::new(grant)),
-        }),
+        Err(answer) => Err(Refused::of(answer, grant)),
     }
 }
 
@@ -112,6 +118,18 @@ async fn hand_out(
     grant: &Grant,
     asked: Option<Vec<ServiceName>>,
 ) -> Result<Response, Answer> {
+    let (chosen, held) = hold(service, grant, asked).await?;
+    let response = respond(service, grant, &held)?;
+    settle(service, id, grant, &chosen, &held);
+    Ok(response)
+}
+
+/// The tokens of each service that the pod may have and asked for, in that order.
+pub(super) async fn hold(
+    service: &Service,
+    grant: &Grant,
+    asked: Option<Vec<ServiceName>>,
+) -> Result<(BTreeSet<ServiceName>, Vec<Arc<Issued>>), Answer> {
     let chosen = choose(service.issuer.services(), grant.services.as_ref(), asked)?;
     let issues = chosen.iter().map(|name| {
         let key = Key {
@@ -128,14 +146,23 @@ async fn hand_out(
         .metrics
         .ledger_keys
         .set(i64::try_from(service.ledger.len()).unwrap_or(i64::MAX));
-    let response = respond(service, grant, &held)?;
-    for (name, issued) in chosen.iter().zip(&held) {
+    Ok((chosen, held))
+}
+
+/// Audit and Event, once the answer is made.
+pub(super) fn settle(
+    service: &Service,
+    id: &RequestId,
+    grant: &Grant,
+    chosen: &BTreeSet<ServiceName>,
+    held: &[Arc<Issued>],
+) {
+    for (name, issued) in chosen.iter().zip(held) {
         service
             .audit
             .issued(id.as_str(), grant, name, issued.sequence_number);
     }
-    announce(service, grant, &chosen);
-    Ok(response)
+    announce(service, grant, chosen);
 }
 
 /// What is asked for, else what the pod's annotation names, else all; never more than either allows.
@@ -165,13 +192,18 @@ fn choose(
     Ok(chosen)
 }
 
-fn respond(service: &Service, grant: &Grant, held: &[Arc<Issued>]) -> Result<Response, Answer> {
+/// The credentials file's content.
+pub(super) fn credentials(held: &[Arc<Issued>]) -> Result<Credentials, Answer> {
     let mut credentials = Credentials::new();
     for (alias, token) in held.iter().flat_map(|issued| &issued.tokens) {
         credentials
             .add(alias.clone(), token.clone())
             .map_err(|error| Answer::internal(error.to_string()))?;
     }
+    Ok(credentials)
+}
+
+fn respond(service: &Service, grant: &Grant, held: &[Arc<Issued>]) -> Result<Response, Answer> {
     // A cluster without a KMS issues nothing there, and nothing of it expires.
     let lives = || held.iter().filter(|issued| !issued.tokens.is_empty());
     let expires = lives()
@@ -183,7 +215,7 @@ fn respond(service: &Service, grant: &Grant, held: &[Arc<Issued>]) -> Result<Res
         .min()
         .unwrap_or_default();
     let body = TokenResponse {
-        credentials: credentials.to_bytes(),
+        credentials: credentials(held)?.to_bytes(),
         conf: service.conf.clone(),
         user: grant.user.to_string(),
         expires_at: timestamp(expires),
@@ -214,7 +246,13 @@ fn announce(service: &Service, grant: &Grant, chosen: &BTreeSet<ServiceName>) {
     });
 }
 
-fn refuse(service: &Service, id: &RequestId, refused: Refused) -> Response {
+/// Tells log, audit and the pod's owner, and answers in the form of who asked.
+pub(super) fn refuse_with(
+    service: &Service,
+    id: &RequestId,
+    refused: Refused,
+    form: impl FnOnce(Answer, &RequestId) -> Response,
+) -> Response {
     let Refused { answer, pod, grant } = refused;
     tracing::info!(request = id.as_str(), reason = answer.reason, detail = %answer.detail, "refused");
     service
@@ -228,5 +266,5 @@ fn refuse(service: &Service, id: &RequestId, refused: Refused) -> Response {
             message: answer.detail.clone(),
         });
     }
-    answer.into_response(id)
+    form(answer, id)
 }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 over TLS, bounded in connections and in the time that a slow peer is given.
+//! HTTP/1.1, over TLS but for one caller, bounded in connections and in the time that a slow peer is given.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -61,6 +62,26 @@ pub async fn serve(
     limits: Limits,
     shutdown: Shutdown,
 ) {
+    accept(listener, Some(tls), router, limits, shutdown).await;
+}
+
+/// [`serve`] without TLS: whoever is on the way reads and changes everything.
+pub async fn serve_plain(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    shutdown: Shutdown,
+) {
+    accept(listener, None, router, limits, shutdown).await;
+}
+
+async fn accept(
+    listener: TcpListener,
+    tls: Option<ServingTls>,
+    router: Router,
+    limits: Limits,
+    shutdown: Shutdown,
+) {
     let places = Arc::new(Semaphore::new(limits.max_connections as usize));
     let (close, closing) = Shutdown::new();
     let over = async {
@@ -78,7 +99,7 @@ pub async fn serve(
         };
         let (tls, router, closing) = (tls.clone(), router.clone(), closing.clone());
         tokio::spawn(async move {
-            connection((stream, peer), &tls, router, limits, closing).await;
+            connection((stream, peer), tls, router, limits, closing).await;
             drop(place);
         });
     }
@@ -113,13 +134,16 @@ async fn next(
 /// Serves one connection. Its failures are the peer's business and are told at debug level only.
 async fn connection(
     (stream, peer): (TcpStream, Peer),
-    tls: &ServingTls,
+    tls: Option<ServingTls>,
     router: Router,
     limits: Limits,
     closing: Shutdown,
 ) {
     // Answers are written in one go; waiting for more would only add latency.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return requests(stream, peer, router, limits, closing).await;
+    };
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);
     let stream = tokio::select! {
         // A handshake carries no request yet, so it holds no drain.
@@ -130,6 +154,16 @@ async fn connection(
             Err(_) => return tracing::debug!("the TLS handshake timed out"),
         },
     };
+    requests(stream, peer, router, limits, closing).await;
+}
+
+async fn requests(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    router: Router,
+    limits: Limits,
+    closing: Shutdown,
+) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout);

@@ -21,6 +21,8 @@ pub use connect::{Connect, Target, is_way_in};
 pub enum Scope {
     /// The namespace is labelled.
     Namespace,
+    /// It has the label of linkedin/kube2hadoop: its pods bring an init container of their own, and want the stamp only.
+    Legacy,
     /// It is not: only what the object itself carries can ask for injection.
     Object,
 }
@@ -194,6 +196,8 @@ enum Asked {
     /// Covered by its namespace's label only.
     ByNamespace,
     ByOwnLabel,
+    /// Covered by its namespace's label of old: for a stamp.
+    ByLegacyLabel,
     /// The label's value is neither `enabled` nor `disabled`.
     Unclear,
 }
@@ -203,8 +207,11 @@ fn asked(label: Option<&str>, scope: Scope) -> Asked {
         Some("enabled") => Asked::ByOwnLabel,
         Some("disabled") => Asked::No,
         Some(_) => Asked::Unclear,
-        None if scope == Scope::Namespace => Asked::ByNamespace,
-        None => Asked::No,
+        None => match scope {
+            Scope::Namespace => Asked::ByNamespace,
+            Scope::Legacy => Asked::ByLegacyLabel,
+            Scope::Object => Asked::No,
+        },
     }
 }
 

@@ -2,9 +2,9 @@
 
 use kube2hadoop_stamp::{ObjectName, PodClaims, names};
 
-use super::{AdmissionError, Asked, Context, Decision, Outcome, UNCLEAR, asked};
+use super::{AdmissionError, Asked, Context, Decision, Outcome, Scope, UNCLEAR, asked};
 use crate::identity::{Facts, Identity, Nobody, Owned, Subject, decide};
-use crate::inject::{Injection, Notes, Ops, strip};
+use crate::inject::{Injection, Notes, Ops, note_legacy, strip, strip_legacy};
 use crate::pod::Pod;
 use crate::review::{Answer, Object, Operation, Request};
 
@@ -54,12 +54,13 @@ impl Admission<'_> {
         match asked {
             Asked::No => return Ok(self.stripped()),
             Asked::Unclear => return Ok(Decision::denied(&UNCLEAR)),
-            Asked::ByNamespace | Asked::ByOwnLabel => {}
+            Asked::ByNamespace | Asked::ByOwnLabel | Asked::ByLegacyLabel => {}
         }
         if let Some(reason) = unsupported(self.pod) {
             return Ok(self.skipped(reason));
         }
         match self.identity() {
+            Ok(identity) if asked == Asked::ByLegacyLabel => self.stamped(&identity),
             Ok(identity) => self.injected(&identity),
             Err(nobody) if asked == Asked::ByOwnLabel => Ok(Decision::denied(&nobody)),
             Err(nobody) => Ok(self.skipped(&nobody.to_string())),
@@ -125,7 +126,8 @@ impl Admission<'_> {
         self.pod.metadata.object_name(requested)
     }
 
-    fn injected(&self, identity: &Identity) -> Result<Decision, AdmissionError> {
+    /// The stamp, and whether it is the one that the pod carries.
+    fn stamp(&self, identity: &Identity) -> Result<(String, bool), AdmissionError> {
         let Context {
             policy, keys, now, ..
         } = *self.context;
@@ -141,6 +143,31 @@ impl Admission<'_> {
             Some(stamp) => stamp.to_owned(),
             None => keys.signing.sign_pod(&claims)?,
         };
+        Ok((stamp, kept))
+    }
+
+    /// A pod that brings what fetches its token.
+    fn stamped(&self, identity: &Identity) -> Result<Decision, AdmissionError> {
+        let (stamp, _) = self.stamp(identity)?;
+        let mut ops = Ops::default();
+        let notes = Notes {
+            user: identity.user.as_str(),
+            submitter: &identity.submitter,
+            stamp: &stamp,
+        };
+        if let Err(conflict) = note_legacy(&mut ops, &self.pod.metadata, &notes) {
+            return Ok(Decision::denied(&conflict));
+        }
+        let answer = Answer {
+            patch: ops,
+            ..Answer::default()
+        };
+        Ok(Decision::new(Outcome::Stamped, answer).of(identity))
+    }
+
+    fn injected(&self, identity: &Identity) -> Result<Decision, AdmissionError> {
+        let Context { policy, keys, .. } = *self.context;
+        let (stamp, kept) = self.stamp(identity)?;
         let whole = kept.then(|| self.request.whole_object()).flatten();
         let injection = Injection {
             pod: self.pod,
@@ -186,6 +213,9 @@ impl Admission<'_> {
     fn skipped(&self, reason: &str) -> Decision {
         let mut ops = Ops::default();
         strip(&mut ops, &self.pod.metadata, Some(reason));
+        if self.context.scope == Scope::Legacy {
+            strip_legacy(&mut ops, &self.pod.metadata);
+        }
         let warnings = vec![format!(
             "kube2hadoop: the pod starts without a Hadoop token: {reason}"
         )];

@@ -209,7 +209,7 @@ impl Workload<'_> {
 
     /// A running Job's template takes no stamp any more. Controllers write metadata all the time: no word to them.
     fn recreate(&self, asked: Asked) -> Option<String> {
-        let asks = matches!(asked, Asked::ByNamespace | Asked::ByOwnLabel);
+        let asks = !matches!(asked, Asked::No | Asked::Unclear);
         let person = !self.request.user_info.username.starts_with("system:");
         (asks && person).then(|| {
             "kube2hadoop: this Job has no valid stamp, and a running Job cannot get one: delete it and create it again"

@@ -16,30 +16,69 @@ pub struct Notes<'a> {
     pub stamp: &'a str,
 }
 
+impl<'a> Notes<'a> {
+    fn annotations(&self) -> [(&'static str, &'a str); 3] {
+        [
+            (names::USER, self.user),
+            (names::SUBMITTER, self.submitter),
+            (names::STAMP, self.stamp),
+        ]
+    }
+}
+
 /// Writes the notes and the label `injected` onto a pod; what else was under our keys goes.
 pub(super) fn note(
     ops: &mut Ops,
     metadata: &Metadata<'_>,
     notes: &Notes<'_>,
 ) -> Result<(), Conflict> {
-    let wanted = [
-        (names::USER, notes.user),
-        (names::SUBMITTER, notes.submitter),
-        (names::STAMP, notes.stamp),
-    ];
-    let others = metadata.annotations.iter().flat_map(|all| all.iter());
-    check_size(others, &wanted)?;
-    let own = |key: &str| wanted.iter().any(|(wanted, _)| *wanted == key);
-    take_off(ops, metadata, own, |key| key == names::INJECTED_LABEL);
-    let missing: Vec<_> = wanted
-        .into_iter()
-        .filter(|(key, value)| metadata.annotation(key) != Some(value))
-        .collect();
-    ops.entries(&ANNOTATIONS, metadata.annotations.is_some(), &missing);
+    write(ops, metadata, &notes.annotations(), |key| {
+        key == names::INJECTED_LABEL
+    })?;
     if metadata.label(names::INJECTED_LABEL) != Some("true") {
         let label = [(names::INJECTED_LABEL, "true")];
         ops.entries(&LABELS, metadata.labels.is_some(), &label);
     }
+    Ok(())
+}
+
+/// Writes the notes onto a pod of legacy mode, and the user once more where linkedin/kube2hadoop's users look for it.
+///
+/// # Errors
+/// Too many bytes of annotations.
+pub fn note_legacy(
+    ops: &mut Ops,
+    metadata: &Metadata<'_>,
+    notes: &Notes<'_>,
+) -> Result<(), Conflict> {
+    let [user, submitter, stamp] = notes.annotations();
+    let wanted = [user, submitter, stamp, (names::LEGACY_USER, notes.user)];
+    write(ops, metadata, &wanted, |_| false)
+}
+
+/// Takes off what a request says of its user in legacy mode's own way.
+pub fn strip_legacy(ops: &mut Ops, metadata: &Metadata<'_>) {
+    if metadata.annotation(names::LEGACY_USER).is_some() {
+        ops.remove(ANNOTATIONS.into_iter().chain([names::LEGACY_USER]));
+    }
+}
+
+fn write(
+    ops: &mut Ops,
+    metadata: &Metadata<'_>,
+    wanted: &[(&str, &str)],
+    label_stays: impl Fn(&str) -> bool,
+) -> Result<(), Conflict> {
+    let others = metadata.annotations.iter().flat_map(|all| all.iter());
+    check_size(others, wanted)?;
+    let own = |key: &str| wanted.iter().any(|(wanted, _)| *wanted == key);
+    take_off(ops, metadata, own, label_stays);
+    let missing: Vec<_> = wanted
+        .iter()
+        .copied()
+        .filter(|(key, value)| metadata.annotation(key) != Some(value))
+        .collect();
+    ops.entries(&ANNOTATIONS, metadata.annotations.is_some(), &missing);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::pod::Pod;
 
-pub use annotations::{Notes, check_size, strip};
+pub use annotations::{Notes, check_size, note_legacy, strip, strip_legacy};
 pub use ops::Ops;
 
 /// Where the token and the configuration lie in every container.

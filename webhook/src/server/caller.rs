@@ -83,10 +83,10 @@ impl Callers {
         let Some(namespace) = self.namespace(namespace).await else {
             return true;
         };
-        let label = namespace.metadata.labels.as_ref();
-        label
-            .and_then(|labels| labels.get(names::INJECT_LABEL))
-            .is_some_and(|value| value != "disabled")
+        let labels = namespace.metadata.labels.as_ref();
+        let label = |key| labels.and_then(|labels| labels.get(key));
+        label(names::INJECT_LABEL).is_some_and(|value| value != "disabled")
+            || label(names::LEGACY_LABEL).is_some_and(|value| value == "enabled")
     }
 
     async fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {

@@ -102,7 +102,7 @@ impl HttpError {
     }
 }
 
-/// The two entries of the webhook configuration, apart from any listener.
+/// The entries of the webhook configuration, apart from any listener.
 pub fn router(webhook: Arc<Webhook>) -> Router {
     Router::new()
         .route(
@@ -112,6 +112,10 @@ pub fn router(webhook: Arc<Webhook>) -> Router {
         .route(
             "/mutate/object",
             post(|state, headers, body| mutate(Scope::Object, state, headers, body)),
+        )
+        .route(
+            "/mutate/legacy",
+            post(|state, headers, body| mutate(Scope::Legacy, state, headers, body)),
         )
         .with_state(webhook)
 }

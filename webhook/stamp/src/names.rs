@@ -22,6 +22,10 @@ pub const STAMP: &str = "kube2hadoop.io/stamp";
 pub const INJECTED_LABEL: &str = "kube2hadoop.io/injected";
 /// Annotation, ours: why nothing was injected.
 pub const SKIPPED: &str = "kube2hadoop.io/skipped";
+/// Label of namespaces, `enabled`: linkedin/kube2hadoop's, which legacy mode answers to.
+pub const LEGACY_LABEL: &str = "iddecorator";
+/// Annotation, ours where legacy mode is on: the effective Hadoop user, as linkedin/kube2hadoop's webhook wrote it.
+pub const LEGACY_USER: &str = "iddecorator.username";
 /// The audience of the projected service account token.
 pub const AUDIENCE: &str = "kube2hadoop";
 /// What no request may bring: removed before anything is decided.

@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 use tower::ServiceExt;
 
 use super::super::*;
-use crate::attest::{Denied, Grant, PodRef, Refusal};
+use crate::attest::{Denied, Grant, PodName, PodRef, Refusal};
 use crate::bearer::BearerToken;
 use crate::clock::Clock;
 use crate::hadoop::HadoopError;
@@ -31,6 +31,16 @@ pub(super) fn pod() -> PodRef {
         namespace: "team".into(),
         name: "web-0".into(),
         uid: "u1".into(),
+    }
+}
+
+fn grant(user: &str, services: Option<BTreeSet<ServiceName>>) -> Grant {
+    Grant {
+        user: user.parse().unwrap(),
+        submitter: "alice@example.com".into(),
+        job: serde_json::from_value("team/Job.batch/a".into()).unwrap(),
+        services,
+        pod: pod(),
     }
 }
 
@@ -64,14 +74,31 @@ impl Attestor for Attestation {
         } else {
             token.expose()
         };
-        let grant = Grant {
-            user: user.parse().unwrap(),
-            submitter: "alice@example.com".into(),
-            job: serde_json::from_value("team/Job.batch/a".into()).unwrap(),
-            services,
-            pod: pod(),
-        };
+        let grant = grant(user, services);
         async { Ok(grant) }.boxed()
+    }
+
+    /// The pod team/web-0 has the address 10.0.0.7.
+    fn attest_by_address<'a>(
+        &'a self,
+        pod: &'a PodName,
+        from: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Grant, Denied>> {
+        let name = format!("{}/{}", pod.namespace(), pod.name());
+        let refusal = if name != "team/web-0" {
+            Some(Refusal::PodNotFound { pod: name })
+        } else if from != Some(IpAddr::from([10, 0, 0, 7])) {
+            Some(Refusal::AddressMismatch { pod: name })
+        } else {
+            None
+        };
+        async move {
+            match refusal {
+                Some(refusal) => Err(Denied { refusal, pod: None }),
+                None => Ok(grant("alice", None)),
+            }
+        }
+        .boxed()
     }
 }
 

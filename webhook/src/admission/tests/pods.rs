@@ -101,6 +101,48 @@ fn kinds_that_are_skipped_are_stripped_all_the_same() {
 }
 
 #[test]
+fn a_pod_of_legacy_mode_is_stamped_and_its_spec_left_alone() {
+    let mut world = World::new(Scope::Legacy);
+    let mut claimed = pod("p");
+    claimed["metadata"]["annotations"] = json!({"iddecorator.username": "bob"});
+    let after = world.create(ALICE, &claimed);
+    assert_eq!(after.decision.outcome, Outcome::Stamped);
+    assert_eq!(after.object["spec"], claimed["spec"]);
+    assert_eq!(
+        after.object["metadata"]["annotations"]["iddecorator.username"],
+        "alice"
+    );
+    assert_eq!(
+        world.pod_stamp(&after.object).unwrap().sub.as_str(),
+        "alice"
+    );
+    world.now += 5;
+    assert!(world.create(ALICE, &after.object).unpatched());
+    // Nobody is nobody here, too, and whoever asks by the label of today gets all of today.
+    let after = world.create(NOBODY, &claimed).object;
+    let annotations = &after["metadata"]["annotations"];
+    assert!(
+        annotations.get("iddecorator.username").is_none(),
+        "{annotations}"
+    );
+    claimed["metadata"]["labels"] = json!({"kube2hadoop.io/inject": "enabled"});
+    let after = world.create(ALICE, &claimed);
+    assert_eq!(after.decision.outcome, Outcome::Injected);
+}
+
+#[test]
+fn a_template_of_legacy_mode_is_stamped() {
+    let world = World::new(Scope::Legacy);
+    let job = world
+        .create(ALICE, &workload("batch/v1", "Job", "etl"))
+        .object;
+    let pod = child(&job["spec"]["template"], ("batch/v1", "Job", "etl"), None);
+    let pod = world.create(JOBS, &pod);
+    assert_eq!(pod.decision.outcome, Outcome::Stamped);
+    assert_eq!(world.pod_stamp(&pod.object).unwrap().sub.as_str(), "alice");
+}
+
+#[test]
 fn a_second_call_keeps_a_young_stamp_byte_for_byte() {
     let mut world = World::new(Scope::Namespace);
     let once = world.create(ALICE, &pod("p")).object;
