@@ -48,10 +48,20 @@ const ETC: [(&str, &str); 3] = [
 
 /// Builds the image, or gives the one of the same ingredients that was built before.
 pub(super) fn build(no_install: bool) -> Result<ImageArchive> {
-    let image = ImageArchive {
-        name: format!("kube2hadoop-e2e/hadoop-client:{HADOOP}"),
-        path: archive(),
-    };
+    let ingredients = (
+        DOCKERFILE,
+        LAUNCHER,
+        LOG4J,
+        PACKAGES,
+        LEFT_OUT,
+        SERVERS_JARS,
+        ETC,
+    );
+    let image = buildah::archive(
+        &format!("kube2hadoop-e2e/hadoop-client:{HADOOP}"),
+        &format!("hadoop-client-{HADOOP}"),
+        ingredients,
+    );
     if !image.path.exists() {
         requirements::ensure(no_install)?;
         requirements::programs(
@@ -64,24 +74,6 @@ pub(super) fn build(no_install: bool) -> Result<ImageArchive> {
         step.done("");
     }
     Ok(image)
-}
-
-fn archive() -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    (
-        DOCKERFILE,
-        LAUNCHER,
-        LOG4J,
-        PACKAGES,
-        LEFT_OUT,
-        SERVERS_JARS,
-        ETC,
-    )
-        .hash(&mut hasher);
-    let ingredients = hasher.finish();
-    places::cache()
-        .join(format!("hadoop-client-{HADOOP}-{ingredients:016x}"))
-        .join("image.tar")
 }
 
 /// A Debian with a Java runtime and these packages besides, as a tar file.
