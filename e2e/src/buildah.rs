@@ -1,18 +1,27 @@
 //! Images of files laid on a base, by buildah: it needs no daemon and reaches no registry.
 
 use std::fs;
+use std::hash::Hash;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process;
 use crate::provider::ImageArchive;
+use crate::{places, process};
 
 /// One layer on nothing.
 const BASE_DOCKERFILE: &str = include_str!("../hadoop/image/Dockerfile.base");
 const BASE: &str = "localhost/kube2hadoop-e2e-base:1";
+
+/// The archive of an image in the cache, named after what the image is made of: equal ingredients, equal archive.
+pub fn archive(name: &str, kind: &str, ingredients: impl Hash) -> ImageArchive {
+    ImageArchive {
+        name: name.to_owned(),
+        path: places::made_of(kind, &ingredients).join("image.tar"),
+    }
+}
 
 /// Packs the image: `dockerfile` copies the directory `rootfs`, which `lay_out` fills, onto the argument BASE_IMAGE, a
 /// tar file of a root file system; without one it stands on scratch.

@@ -165,9 +165,7 @@ fn docker_archive(context: &Path, target: &str, name: &str, to: &Path) -> Result
 
 /// A small Debian with MIT Kerberos, extracted once.
 fn base() -> Result<PathBuf> {
-    let mut hasher = DefaultHasher::new();
-    BASE_PACKAGES.hash(&mut hasher);
-    let directory = places::cache().join(format!("debian-bookworm-krb5-{:016x}", hasher.finish()));
+    let directory = places::made_of("debian-bookworm-krb5", &BASE_PACKAGES);
     let base = directory.join("base.tar");
     if base.exists() {
         return Ok(base);

@@ -1,7 +1,6 @@
 //! The image of pods that use HDFS by hdfs-native, a client without Java, as PyPI distributes it.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::process::Command;
 
 use anyhow::Result;
@@ -10,7 +9,7 @@ use crate::hadoop::image::{accounts, java_base};
 use crate::hadoop::requirements::programs;
 use crate::provider::ImageArchive;
 use crate::spark::PYTHON;
-use crate::{buildah, places, process, progress};
+use crate::{buildah, process, progress};
 
 /// What pods call the image.
 pub const IMAGE: &str = "kube2hadoop-e2e/hdfs-native:0.14.7";
@@ -19,13 +18,7 @@ const DOCKERFILE: &str = include_str!("../native/Dockerfile");
 
 /// Builds the image, or gives the one of the same ingredients that was built before.
 pub fn image(no_install: bool) -> Result<ImageArchive> {
-    let mut hasher = DefaultHasher::new();
-    (DOCKERFILE, REQUIREMENTS).hash(&mut hasher);
-    let directory = format!("hdfs-native-{:016x}", hasher.finish());
-    let image = ImageArchive {
-        name: IMAGE.to_owned(),
-        path: places::cache().join(directory).join("image.tar"),
-    };
+    let image = buildah::archive(IMAGE, "hdfs-native", (DOCKERFILE, REQUIREMENTS));
     if image.path.exists() {
         return Ok(image);
     }

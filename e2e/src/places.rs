@@ -1,5 +1,6 @@
 //! Where everything lies, and the addresses and names that the parts agree on.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
 /// The bridge of the local cluster: the pods' gateway, the node, and the address of all Hadoop daemons.
@@ -35,6 +36,13 @@ pub fn state() -> PathBuf {
 /// `KUBE2HADOOP_E2E_CACHE` moves it.
 pub fn cache() -> PathBuf {
     from_env("KUBE2HADOOP_E2E_CACHE", "/var/cache/kube2hadoop-e2e")
+}
+
+/// A directory of the cache for what is made of these ingredients: others of the same name have their own.
+pub fn made_of(name: &str, ingredients: &impl Hash) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    ingredients.hash(&mut hasher);
+    cache().join(format!("{name}-{:016x}", hasher.finish()))
 }
 
 /// Sockets and mounts, gone after a reboot.

@@ -1,7 +1,6 @@
 //! Spark as PyPI distributes it: on this machine for `spark-submit`, and as the image of drivers and executors.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -106,13 +105,8 @@ fn arrange(unpacked: &Path, home: &Path) -> Result<()> {
 
 /// Builds the image, or gives the one of the same ingredients that was built before.
 pub fn image(no_install: bool) -> Result<ImageArchive> {
-    let mut hasher = DefaultHasher::new();
-    (DOCKERFILE, ENTRYPOINT, PROGRAM, REQUIREMENTS, LEFT_OUT).hash(&mut hasher);
-    let directory = format!("spark-image-{VERSION}-{:016x}", hasher.finish());
-    let image = ImageArchive {
-        name: IMAGE.to_owned(),
-        path: places::cache().join(directory).join("image.tar"),
-    };
+    let ingredients = (DOCKERFILE, ENTRYPOINT, PROGRAM, REQUIREMENTS, LEFT_OUT);
+    let image = buildah::archive(IMAGE, &format!("spark-image-{VERSION}"), ingredients);
     if image.path.exists() {
         return Ok(image);
     }

@@ -1,7 +1,6 @@
 //! The image of pods that use Hadoop by its stock client.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -48,10 +47,20 @@ const ETC: [(&str, &str); 3] = [
 
 /// Builds the image, or gives the one of the same ingredients that was built before.
 pub(super) fn build(no_install: bool) -> Result<ImageArchive> {
-    let image = ImageArchive {
-        name: format!("kube2hadoop-e2e/hadoop-client:{HADOOP}"),
-        path: archive(),
-    };
+    let ingredients = (
+        DOCKERFILE,
+        LAUNCHER,
+        LOG4J,
+        PACKAGES,
+        LEFT_OUT,
+        SERVERS_JARS,
+        ETC,
+    );
+    let image = buildah::archive(
+        &format!("kube2hadoop-e2e/hadoop-client:{HADOOP}"),
+        &format!("hadoop-client-{HADOOP}"),
+        ingredients,
+    );
     if !image.path.exists() {
         requirements::ensure(no_install)?;
         requirements::programs(
@@ -66,31 +75,10 @@ pub(super) fn build(no_install: bool) -> Result<ImageArchive> {
     Ok(image)
 }
 
-fn archive() -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    (
-        DOCKERFILE,
-        LAUNCHER,
-        LOG4J,
-        PACKAGES,
-        LEFT_OUT,
-        SERVERS_JARS,
-        ETC,
-    )
-        .hash(&mut hasher);
-    let ingredients = hasher.finish();
-    places::cache()
-        .join(format!("hadoop-client-{HADOOP}-{ingredients:016x}"))
-        .join("image.tar")
-}
-
 /// A Debian with a Java runtime and these packages besides, as a tar file.
 pub(crate) fn java_base(more: &[&str]) -> Result<PathBuf> {
     let packages = [&[PACKAGES], more].concat().join(",");
-    let mut hasher = DefaultHasher::new();
-    (&packages, LEFT_OUT).hash(&mut hasher);
-    let directory =
-        places::cache().join(format!("debian-bookworm-jre-17-{:016x}", hasher.finish()));
+    let directory = places::made_of("debian-bookworm-jre-17", &(&packages, LEFT_OUT));
     let base = directory.join("base.tar");
     if base.exists() {
         return Ok(base);

@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use super::{
-    Scene, attacks, bad_input, clients, copies, credentials, expectations, faults, guards,
-    identity, keys, legacy, lifecycle, main_job, operations, origins, reinvocation, spark,
-    training,
+    Scene, attacks, bad_input, bearers, clients, connect, copies, credentials, expectations,
+    faults, guards, identity, keys, legacy, lifecycle, main_job, operations, origins, reinvocation,
+    spark, training, updates,
 };
 
 /// One end-to-end test.
@@ -38,12 +38,7 @@ pub fn all() -> Vec<Case> {
         }
         attacks::{
             a_copied_stamp_on_a_pod,
-            a_stamp_edited_on_a_running_pod,
-            a_stamp_edited_through_the_status,
-            a_stamp_brought_by_a_binding,
             a_stamp_edited_on_a_template,
-            a_token_minted_for_somebodys_pod,
-            another_image_in_somebodys_pod,
             a_superuser_by_run_as,
             a_bearer_of_another_audience,
             no_bearer_and_garbage,
@@ -58,27 +53,33 @@ pub fn all() -> Vec<Case> {
         credentials::{
             a_mapped_service_account_of_the_namespace,
             what_a_pod_submits_is_its_users,
-            bearers_of_other_and_ended_pods,
             a_pod_on_the_host_network,
             two_users_racing_on_one_workload,
         }
         guards::{
             they_hold_without_the_webhook,
-            entering_somebodys_pod_is_warned_of,
-            entering_somebodys_pod_can_be_denied,
+        }
+        connect::{
+            is_warned_of,
+            can_be_denied,
         }
         identity::{
             run_as_needs_a_role,
             a_wildcard_role_grants_nobody,
             a_training_job_is_its_last_authors,
         }
+        bearers::{
+            of_other_and_ended_pods,
+        }
         expectations::{
             applying_again_changes_nothing,
             impersonation_and_questions,
+            a_list_and_generated_names,
+        }
+        updates::{
             only_code_changes_the_user,
             an_undo_is_its_callers_and_finds_the_old_replica_set,
             a_namespace_labelled_late,
-            a_list_and_generated_names,
         }
         origins::{
             all_of_them_write_as_their_submitter,
@@ -123,6 +124,7 @@ pub fn all() -> Vec<Case> {
         }
         operations::{
             the_chart_is_accepted_by_the_api_server,
+            nothing_is_forbidden_to_the_services,
             the_ca_bundle_heals,
             replicas_agree_on_one_ca,
             a_missing_guard_shows_in_readiness,

@@ -1,6 +1,6 @@
 //! The key that stamps are signed with: changed under way, and taken out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
@@ -14,6 +14,8 @@ use crate::workload;
 
 const SECRET: &str = "kube2hadoop-signing-keys";
 const DEADLINE: Duration = Duration::from_secs(120);
+/// How long replicas and fetchers have to learn of a key before it signs, at least.
+const KNOWN: Duration = Duration::from_secs(28);
 
 /// Pods come and go all the while, old templates keep their stamps, and what is revoked is worth nothing.
 pub(super) fn a_rotation_refuses_no_pod_and_a_revocation_its_stamps(
@@ -24,6 +26,7 @@ pub(super) fn a_rotation_refuses_no_pod_and_a_revocation_its_stamps(
     let old = kid(&scene.get("deployment", "web")?["spec"]["template"])?;
     let early = scene.talker("early")?;
 
+    let asked = Instant::now();
     ask(scene, "rotate", "now")?;
     let mut pods = Vec::new();
     let new = wait_until("another key to sign", DEADLINE, || {
@@ -35,8 +38,8 @@ pub(super) fn a_rotation_refuses_no_pod_and_a_revocation_its_stamps(
         Ok(Some(made).filter(|made| *made != old))
     })?;
     ensure!(
-        pods.len() > 3,
-        "the key changed before anybody could know it"
+        asked.elapsed() > KNOWN,
+        "the key signs before everybody could know it"
     );
     // Whichever replica is asked, and with the old stamp of a template.
     for turn in 0..4 {

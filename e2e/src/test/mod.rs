@@ -2,8 +2,10 @@
 
 mod attacks;
 mod bad_input;
+mod bearers;
 mod cases;
 mod clients;
+mod connect;
 mod copies;
 mod credentials;
 mod expectations;
@@ -22,6 +24,7 @@ mod scene;
 mod spark;
 pub mod suite;
 mod training;
+mod updates;
 
 use std::time::Instant;
 

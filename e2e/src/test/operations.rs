@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, says, text};
@@ -15,6 +15,31 @@ const DEADLINE: Duration = Duration::from_secs(90);
 pub(super) fn the_chart_is_accepted_by_the_api_server(scene: &Scene<'_>) -> Result<()> {
     let rendered = scene.stage.render_chart()?;
     scene.admin().apply_with(&rendered, &["--dry-run=server"])?;
+    Ok(())
+}
+
+/// The rights that the chart gives suffice for all that the services do: what RBAC denies them stands in their logs.
+pub(super) fn nothing_is_forbidden_to_the_services(scene: &Scene<'_>) -> Result<()> {
+    for component in ["webhook", "fetcher"] {
+        let selector = format!("app.kubernetes.io/component={component}");
+        let logs = [
+            "logs",
+            "--prefix",
+            "--tail=-1",
+            "-n",
+            NAMESPACE,
+            "-l",
+            &selector,
+        ];
+        let logs = scene.admin().run(&logs)?;
+        ensure!(!logs.is_empty(), "the {component} has logged nothing");
+        // An API server that has just started does not know its roles yet, and says which it has not found.
+        let denied =
+            |line: &&str| line.contains("is forbidden: User") && !line.contains("not found");
+        if let Some(line) = logs.lines().find(denied) {
+            bail!("RBAC denies the {component} something: {line}");
+        }
+    }
     Ok(())
 }
 
