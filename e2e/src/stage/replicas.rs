@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 
+use serde_json::Value;
+
 use super::{NAMESPACE, Stage};
 use crate::process;
 use crate::test::text;
@@ -33,7 +35,7 @@ impl Replica {
 }
 
 impl Stage {
-    /// All replicas of the fetcher.
+    /// All replicas of the fetcher but those that are about to go: a rollout is done before the last of them has ended.
     pub fn fetchers(&self) -> Result<Vec<Replica>> {
         let selector = "app.kubernetes.io/component=fetcher";
         let pods = self
@@ -45,7 +47,8 @@ impl Stage {
             address: text(pod, "/status/podIP"),
             uid: text(pod, "/metadata/uid"),
         };
-        Ok(pods.iter().map(replica).collect())
+        let stays = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+        Ok(pods.iter().filter(stays).map(replica).collect())
     }
 
     /// The replica that renews and cancels; none while the Lease names nobody, or one that is gone.
