@@ -47,7 +47,7 @@ pub struct ImageArchive {
 }
 
 /// A cluster that can be brought up and filled with images.
-pub trait Provider {
+pub trait Provider: Send + Sync {
     /// Brings up whatever is not up yet.
     fn up(&self) -> Result<()>;
     /// Removes all that `up` made.

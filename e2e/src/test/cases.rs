@@ -20,8 +20,15 @@ macro_rules! cases {
     };
 }
 
-/// Every case, in the order in which they run.
+/// Every case, in the order in which they begin.
 pub fn all() -> Vec<Case> {
+    let mut all = side_by_side();
+    all.extend(alone());
+    all
+}
+
+/// Those that change nothing but what is in their own namespaces: several of them run at a time.
+pub(super) fn side_by_side() -> Vec<Case> {
     cases! {
         main_job::{
             a_job_reads_and_writes_as_its_submitter,
@@ -35,6 +42,12 @@ pub fn all() -> Vec<Case> {
             an_injected_pod_meets_restricted_pod_security,
             a_dry_run_tells_the_same,
             somebody_elses_settings_stay,
+        }
+        spark::{
+            drivers_and_executors_are_the_submitters,
+        }
+        lifecycle::{
+            an_ended_pods_tokens_are_cancelled,
         }
         attacks::{
             a_copied_stamp_on_a_pod,
@@ -56,12 +69,8 @@ pub fn all() -> Vec<Case> {
             a_pod_on_the_host_network,
             two_users_racing_on_one_workload,
         }
-        guards::{
-            they_hold_without_the_webhook,
-        }
         connect::{
             is_warned_of,
-            can_be_denied,
         }
         identity::{
             run_as_needs_a_role,
@@ -87,23 +96,42 @@ pub fn all() -> Vec<Case> {
         reinvocation::{
             a_later_webhook_changes_nobodys_user,
         }
-        keys::{
-            a_rotation_refuses_no_pod_and_a_revocation_its_stamps,
-        }
         clients::{
             hdfs_native_reads_and_writes,
-        }
-        spark::{
-            drivers_and_executors_are_the_submitters,
-        }
-        training::{
-            replicas_read_hdfs_as_the_submitter,
         }
         legacy::{
             a_pod_of_old_works_unchanged,
         }
-        lifecycle::{
-            an_ended_pods_tokens_are_cancelled,
+        bad_input::{
+            nobody_by_namespace_label_starts_without_a_token,
+            nobody_by_their_own_label_is_told_why,
+            a_denied_user_is_told_why,
+            a_volume_with_our_name,
+        }
+        operations::{
+            the_chart_is_accepted_by_the_api_server,
+            the_doctor_finds_nothing,
+        }
+    }
+}
+
+/// Those that take away, replace or count what all share: one after the other, when nothing else runs.
+pub(super) fn alone() -> Vec<Case> {
+    cases! {
+        operations::{
+            nothing_is_forbidden_to_the_services,
+        }
+        training::{
+            replicas_read_hdfs_as_the_submitter,
+        }
+        guards::{
+            they_hold_without_the_webhook,
+        }
+        connect::{
+            can_be_denied,
+        }
+        keys::{
+            a_rotation_refuses_no_pod_and_a_revocation_its_stamps,
         }
         faults::{
             killed_fetchers_leak_no_token,
@@ -114,24 +142,17 @@ pub fn all() -> Vec<Case> {
             tokens_outlive_an_outage_and_kills,
         }
         bad_input::{
-            nobody_by_namespace_label_starts_without_a_token,
-            nobody_by_their_own_label_is_told_why,
-            a_denied_user_is_told_why,
-            a_volume_with_our_name,
             an_unreachable_fetcher_is_named,
             both_namenodes_standby,
             a_dead_namenode_is_passed_over,
         }
         operations::{
-            the_chart_is_accepted_by_the_api_server,
-            nothing_is_forbidden_to_the_services,
             the_ca_bundle_heals,
             replicas_agree_on_one_ca,
             a_missing_guard_shows_in_readiness,
             the_webhook_down_refuses_labelled_pods_only,
             a_fetcher_pod_killed_is_not_missed,
             the_deny_list_takes_effect_at_once,
-            the_doctor_finds_nothing,
         }
     }
 }

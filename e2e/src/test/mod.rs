@@ -26,9 +26,12 @@ pub mod suite;
 mod training;
 mod updates;
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use crate::stage::Stage;
 pub use cases::{Case, all};
@@ -41,17 +44,59 @@ pub struct Counts {
     pub failed: usize,
 }
 
-/// Runs the cases whose name contains one of `filters` (all where there is none), one after the other.
-pub fn run(stage: &Stage, filters: &[String]) -> Result<Counts> {
-    let mut counts = Counts::default();
-    for case in all().into_iter().filter(|case| wanted(case.name, filters)) {
-        if run_case(stage, &case)? {
-            counts.passed += 1;
+impl Counts {
+    fn count(&mut self, passed: bool) {
+        *(if passed {
+            &mut self.passed
         } else {
-            counts.failed += 1;
-        }
+            &mut self.failed
+        }) += 1;
     }
+
+    fn add(&mut self, more: Self) {
+        self.passed += more.passed;
+        self.failed += more.failed;
+    }
+}
+
+/// How many cases run at a time where they may. Most of a case is waiting; two cores start pods for so many.
+const AT_A_TIME: usize = 3;
+
+/// Runs the cases whose name contains one of `filters` (all where there is none).
+pub fn run(stage: &Stage, filters: &[String]) -> Result<Counts> {
+    let chosen = |cases: Vec<Case>| {
+        cases
+            .into_iter()
+            .filter(|case| wanted(case.name, filters))
+            .collect()
+    };
+    let mut counts = run_with(stage, AT_A_TIME, chosen(cases::side_by_side()))?;
+    counts.add(run_with(stage, 1, chosen(cases::alone()))?);
     Ok(counts)
+}
+
+/// Takes one case after the other with this many hands.
+fn run_with(stage: &Stage, hands: usize, cases: VecDeque<Case>) -> Result<Counts> {
+    let queue = Mutex::new(cases);
+    let next = || {
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.pop_front()
+    };
+    let work = || {
+        let mut counts = Counts::default();
+        while let Some(case) = next() {
+            counts.count(run_case(stage, &case)?);
+        }
+        anyhow::Ok(counts)
+    };
+    thread::scope(|scope| {
+        let hands: Vec<_> = (0..hands).map(|_| scope.spawn(work)).collect();
+        let mut counts = Counts::default();
+        for hand in hands {
+            counts.add(hand.join().map_err(|_| anyhow!("a case panicked"))??);
+        }
+        Ok(counts)
+    })
 }
 
 fn wanted(name: &str, filters: &[String]) -> bool {
@@ -63,6 +108,9 @@ fn run_case(stage: &Stage, case: &Case) -> Result<bool> {
     let scene = Scene::open(stage, case.name)?;
     let outcome = (case.run)(&scene);
     let seconds = started.elapsed().as_secs_f32();
+    // One failure's states, events and logs stay together.
+    static PRINTING: Mutex<()> = Mutex::new(());
+    let _turn = PRINTING.lock().unwrap_or_else(PoisonError::into_inner);
     match &outcome {
         Ok(()) => println!("test e2e::{} ... ok ({seconds:.1} s)", case.name),
         Err(error) => {
