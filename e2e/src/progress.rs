@@ -6,7 +6,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Between two signs of life, at first and after a minute.
+const HEARTBEAT: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 /// The step whose line the cursor stands on, 0 for none.
@@ -22,7 +23,7 @@ pub struct Step {
     finished: bool,
 }
 
-/// Prints `what …` and, every five seconds, the time that has passed.
+/// Prints `what …` and, every few seconds, the time that has passed.
 pub fn step(what: impl Into<String>) -> Step {
     let what = what.into();
     let number = NEXT.fetch_add(1, Ordering::SeqCst);
@@ -33,7 +34,12 @@ pub fn step(what: impl Into<String>) -> Step {
     let started = Instant::now();
     let (stop, stopped) = channel::<()>();
     let heartbeat = std::thread::spawn(move || {
-        while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
+        let [often, seldom] = HEARTBEAT;
+        let pause = || match started.elapsed().as_secs() {
+            ..60 => often,
+            _ => seldom,
+        };
+        while stopped.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
             if OPEN.load(Ordering::SeqCst) == number {
                 print!(" {}s", started.elapsed().as_secs());
                 flush();
