@@ -49,9 +49,26 @@ pub fn render(hadoop: &SecureHadoop) -> Result<String> {
     process::run(helm.arg(values.path()))
 }
 
-/// Lints the chart with the least values that an installation needs.
+/// The chart for a fetcher outside the cluster, at this address and with a certificate from this CA.
+pub fn render_outside(url: &str, ca: &str) -> Result<String> {
+    toolchain::HELM.build()?;
+    let mut values = json!({"fetcher": {"outside": {"enabled": true, "url": url, "caBundle": ca}}});
+    values["identity"] = identity();
+    let values = values_file(&values)?;
+    let mut helm = Command::new(toolchain::HELM.binary("helm")?);
+    helm.args(["template", RELEASE]).arg(chart());
+    helm.args(["--namespace", RELEASE, "--include-crds"]);
+    helm.args(["--kube-version", KUBE_VERSION, "--values"]);
+    process::run(helm.arg(values.path()))
+}
+
+/// Lints the chart with the least values that an installation needs, in either of its forms.
 pub fn lint() -> Result<String> {
     toolchain::HELM.build()?;
+    ["lint", "outside"].into_iter().map(lint_with).collect()
+}
+
+fn lint_with(values: &str) -> Result<String> {
     let mut helm = Command::new(toolchain::HELM.binary("helm")?);
     helm.args([
         "lint",
@@ -62,7 +79,7 @@ pub fn lint() -> Result<String> {
     ]);
     helm.arg(chart())
         .arg("--values")
-        .arg(chart().join("ci/lint-values.yaml"));
+        .arg(chart().join(format!("ci/{values}-values.yaml")));
     process::run(&mut helm)
 }
 
@@ -110,6 +127,17 @@ fn values_file(values: &Value) -> Result<tempfile::NamedTempFile> {
 }
 
 /// alice@example.com is alice, a service account named robot is etl; whoever comes from elsewhere is nobody.
+fn identity() -> Value {
+    json!({
+        "mappings": [
+            {"match": r"^(?<name>[a-z][a-z0-9]*)@example\.com$", "user": "${name}"},
+            {"match": "^system:serviceaccount:[a-z0-9-]+:robot$", "user": "etl"},
+        ],
+        "trustedOperators": [{"serviceAccount": "kubeflow/training-operator", "kinds": ["Pod"]}],
+        "runAs": {"grantable": ["^etl-[a-z]+$"]},
+    })
+}
+
 fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
     let changed = images.map_or_else(|| json!({}), |images| json!({"images": images}));
     json!({
@@ -117,14 +145,7 @@ fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
             "principal": hadoop.principal(PRINCIPAL),
             "keytab": {"secret": KEYTAB_SECRET},
         },
-        "identity": {
-            "mappings": [
-                {"match": r"^(?<name>[a-z][a-z0-9]*)@example\.com$", "user": "${name}"},
-                {"match": "^system:serviceaccount:[a-z0-9-]+:robot$", "user": "etl"},
-            ],
-            "trustedOperators": [{"serviceAccount": "kubeflow/training-operator", "kinds": ["Pod"]}],
-            "runAs": {"grantable": ["^etl-[a-z]+$"]},
-        },
+        "identity": identity(),
         // What tests wait for shall not take minutes.
         "inject": {"deadlineSeconds": 45},
         "lifecycle": {"graceSeconds": 10},

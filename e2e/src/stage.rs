@@ -1,6 +1,7 @@
 //! All that is up when a demo, a test or a bench begins: cluster, Hadoop, Kube2Hadoop, and the people.
 
 mod outage;
+mod outside;
 mod people;
 mod replicas;
 
@@ -13,6 +14,7 @@ use crate::provider::{Choice, Provider};
 use crate::{chart, dist, hadoop, images, provider};
 
 pub use outage::Outage;
+pub use outside::{Outside, Settings};
 pub use people::Answer;
 pub use replicas::Replica;
 
@@ -101,6 +103,11 @@ impl Stage {
     /// The chart as Helm would send it to the API server.
     pub fn render_chart(&self) -> Result<String> {
         chart::render(&self.hadoop)
+    }
+
+    /// The same for a fetcher that runs outside the cluster.
+    pub fn render_chart_for(&self, outside: &Outside<'_>) -> Result<String> {
+        chart::render_outside(&outside.url, &outside.ca()?)
     }
 
     /// Waits until all replicas of webhook and fetcher are ready.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use kube2hadoop_runtime::config::{ConfigError, File};
 use kube2hadoop_runtime::guards::Guard;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
 
 use crate::admission::{Connect, Policy, UnmappedUpdate};
@@ -55,7 +57,8 @@ pub struct Services {
 pub struct Secrets {
     pub ca: String,
     pub signing_keys: String,
-    pub fetcher_tls: String,
+    /// The fetcher's certificate; left out where it brings its own.
+    pub fetcher_tls: Option<String>,
 }
 
 /// How long certificates and the signing key live. A CA's successor is made at two thirds of its life.
@@ -141,6 +144,14 @@ pub enum Problem {
     #[error("inject.fetcherUrl is {0}: want https://host:port and no path")]
     FetcherUrl(String),
     #[error(
+        "inject.fetcherCa holds no certificates in PEM form: give the CA that signs the fetcher's certificate, or leave it out for ours"
+    )]
+    FetcherCa,
+    #[error(
+        "inject.fetcherCa is missing: without secrets.fetcherTls the fetcher's certificate is not from us, so pods need the CA that it is from"
+    )]
+    NoFetcherCa,
+    #[error(
         "certificates: want leafDays from 1 to a twelfth of caDays, and caDays up to 3660, so that rotation overlaps"
     )]
     Lifetimes,
@@ -181,12 +192,13 @@ impl Config {
             ("services.fetcher", &self.services.fetcher),
             ("secrets.ca", &self.secrets.ca),
             ("secrets.signingKeys", &self.secrets.signing_keys),
-            ("secrets.fetcherTls", &self.secrets.fetcher_tls),
             ("stampKeys", &self.stamp_keys),
             ("inject.image", &self.inject.image),
             ("inject.audience", &self.inject.audience),
         ];
-        if let Some((key, _)) = names.iter().find(|(_, value)| value.is_empty()) {
+        let fetcher_tls = self.secrets.fetcher_tls.as_ref();
+        let given = fetcher_tls.map(|name| ("secrets.fetcherTls", name));
+        if let Some((key, _)) = names.into_iter().chain(given).find(|it| it.1.is_empty()) {
             return Err(Problem::Empty(key));
         }
         if self.listen == self.admin && self.listen.port() != 0 {
@@ -201,12 +213,21 @@ impl Config {
         if leaf_days == 0 || leaf_days > ca_days / 12 || ca_days > 3660 {
             return Err(Problem::Lifetimes);
         }
+        self.check_way_to_fetcher()
+    }
+
+    /// What pods are told: where the fetcher is, and by which CA they know it.
+    fn check_way_to_fetcher(&self) -> Result<(), Problem> {
         let url = &self.inject.fetcher_url;
         let host = url.strip_prefix("https://").unwrap_or_default();
         if host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
             return Err(Problem::FetcherUrl(url.clone()));
         }
-        Ok(())
+        match &self.inject.fetcher_ca {
+            Some(pem) if !holds_certificates(pem) => Err(Problem::FetcherCa),
+            None if self.secrets.fetcher_tls.is_none() => Err(Problem::NoFetcherCa),
+            _ => Ok(()),
+        }
     }
 
     /// The part that decisions depend on.
@@ -220,6 +241,11 @@ impl Config {
             connect: self.policy.connect,
         }
     }
+}
+
+fn holds_certificates(pem: &str) -> bool {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    found.is_ok_and(|found| !found.is_empty())
 }
 
 #[cfg(test)]
@@ -270,6 +296,21 @@ mod tests {
             "a twelfth",
         );
         said("stampKeys", "stampKey", "line 8");
+        said(
+            "  audience: ",
+            "  fetcherCa: nobody\n  audience: ",
+            "inject.fetcherCa holds no certificates",
+        );
+        said(
+            ", fetcherTls: kube2hadoop-fetcher-tls",
+            "",
+            "inject.fetcherCa is missing",
+        );
+        said(
+            "kube2hadoop-fetcher-tls",
+            "''",
+            "secrets.fetcherTls is empty",
+        );
         said("'^(?<name>", "'(?<name>", "not anchored");
         said(
             "unmappedUpdate\":\"deny",

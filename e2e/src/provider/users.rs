@@ -42,6 +42,17 @@ pub fn bearer_kubeconfig(admin: &Kubectl, user: &str, token: &str) -> Result<Pat
     Ok(path)
 }
 
+/// The admin's view of the cluster: the API server's address, and the CA of its certificate as PEM.
+pub fn api_server(admin: &Kubectl) -> Result<(String, String)> {
+    let view = ["config", "view", "--raw", "--minify", "--flatten"];
+    let config = admin.json(&view)?;
+    let cluster = &config["clusters"][0]["cluster"];
+    let text = |key: &str| cluster[key].as_str().map(str::to_owned);
+    let server = text("server").context("the admin's kubeconfig names no server")?;
+    let ca = text("certificate-authority-data").context("the admin's kubeconfig has no CA")?;
+    Ok((server, String::from_utf8(STANDARD.decode(ca)?)?))
+}
+
 fn acts_as(kubeconfig: &Path, user: &str, groups: &[&str]) -> bool {
     if !kubeconfig.exists() {
         return false;

@@ -38,38 +38,13 @@ pub struct Answer {
 impl Stage {
     /// Sends a bearer token to the fetcher from the host, as an attacker in the network would.
     pub fn ask_fetcher(&self, bearer: &str) -> Result<Answer> {
-        let mut ca = tempfile::NamedTempFile::new()?;
-        ca.write_all(&self.ca()?)?;
-        let mut header = tempfile::NamedTempFile::new()?;
-        writeln!(header, "Authorization: Bearer {bearer}")?;
         let address = self.own("service", "kube2hadoop-fetcher")?["spec"]["clusterIP"]
             .as_str()
             .context("the fetcher's service has no address")?
             .to_owned();
         let host = format!("kube2hadoop-fetcher.{NAMESPACE}.svc");
-        let mut curl = Command::new("curl");
-        curl.args([
-            "--silent",
-            "--show-error",
-            "--max-time",
-            "30",
-            "--write-out",
-            "\n%{http_code}",
-        ])
-        .args(["--resolve", &format!("{host}:443:{address}"), "--cacert"])
-        .arg(ca.path())
-        .arg("--header")
-        .arg(format!("@{}", header.path().display()))
-        .args(["--json", "{}", &format!("https://{host}/v1/tokens")]);
-        let output = process::run(&mut curl)?;
-        let (body, status) = output
-            .trim_end()
-            .rsplit_once('\n')
-            .context("curl printed no status")?;
-        Ok(Answer {
-            status: status.parse()?,
-            body: body.to_owned(),
-        })
+        let resolve = ["--resolve", &format!("{host}:443:{address}")];
+        ask(&format!("https://{host}"), &resolve, &self.ca()?, bearer)
     }
 
     /// The CA that webhook and fetcher serve from.
@@ -80,4 +55,36 @@ impl Stage {
             .context("the secret holds no ca.crt")?;
         Ok(base64::engine::general_purpose::STANDARD.decode(ca)?)
     }
+}
+
+/// Sends a bearer token to the fetcher at this address, which is known by this CA.
+pub(super) fn ask(url: &str, resolve: &[&str], ca: &[u8], bearer: &str) -> Result<Answer> {
+    let mut known_by = tempfile::NamedTempFile::new()?;
+    known_by.write_all(ca)?;
+    let mut header = tempfile::NamedTempFile::new()?;
+    writeln!(header, "Authorization: Bearer {bearer}")?;
+    let mut curl = Command::new("curl");
+    curl.args([
+        "--silent",
+        "--show-error",
+        "--max-time",
+        "30",
+        "--write-out",
+        "\n%{http_code}",
+    ])
+    .args(resolve)
+    .arg("--cacert")
+    .arg(known_by.path())
+    .arg("--header")
+    .arg(format!("@{}", header.path().display()))
+    .args(["--json", "{}", &format!("{url}/v1/tokens")]);
+    let output = process::run(&mut curl)?;
+    let (body, status) = output
+        .trim_end()
+        .rsplit_once('\n')
+        .context("curl printed no status")?;
+    Ok(Answer {
+        status: status.parse()?,
+        body: body.to_owned(),
+    })
 }

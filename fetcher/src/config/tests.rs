@@ -22,6 +22,14 @@ fn defaults_fill_what_is_left_out() {
 }
 
 #[test]
+fn the_example_for_outside_the_cluster_can_be_used() {
+    let config = parse(include_str!("../../../deploy/outside/fetcher.yaml")).unwrap();
+    assert_eq!(config.validate(), Ok(()));
+    assert!(matches!(config.tls, TlsSource::Files { .. }) && config.renews());
+    assert!(config.admin.ip().is_loopback());
+}
+
+#[test]
 fn sources_are_one_or_the_other() {
     let config = parse(&format!(
         "{LEAST}tls: {{certFile: /a, keyFile: /b}}\nstampKeys: {{file: /k}}"

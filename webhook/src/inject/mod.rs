@@ -48,6 +48,9 @@ pub struct InjectPolicy {
     pub refresh_resources: Resources,
     /// `https://host:port`, as pods reach the fetcher.
     pub fetcher_url: String,
+    /// PEM of the CA by which pods know the fetcher, where it is not the webhook's own.
+    #[serde(default)]
+    pub fetcher_ca: Option<String>,
     #[serde(default = "audience")]
     pub audience: String,
     /// How long the init container tries.

@@ -101,15 +101,19 @@ impl Shared {
         }
     }
 
-    /// The fetcher's certificate lies in a Secret of its own, so that the fetcher never holds the CA's key.
+    /// The fetcher's certificate lies in a Secret of its own, so that the fetcher never holds the CA's key. One outside
+    /// the cluster has a certificate of its own.
     pub(super) async fn fetcher_leaf(
         &self,
         authority: &Authority,
         now: u64,
     ) -> Result<(), CaError> {
+        let Some(secret) = &self.secrets.fetcher_tls else {
+            return Ok(());
+        };
         let bundle = ByteString(authority.bundle().into_bytes());
         let wanted = self.wanted(&self.services.fetcher);
-        agree::<_, CaError>(&self.secrets(), &self.secrets.fetcher_tls, |data| {
+        agree::<_, CaError>(&self.secrets(), secret, |data| {
             let text = |key| {
                 let bytes: Option<&ByteString> = data.get(key);
                 bytes.and_then(|bytes| std::str::from_utf8(&bytes.0).ok())

@@ -74,6 +74,30 @@ readinessProbe:
 
 {{/* What must be given, each with the line that says how. */}}
 {{- define "kube2hadoop.require" -}}
+{{- if .Values.fetcher.outside.enabled }}
+{{- include "kube2hadoop.requireOutside" . }}
+{{- else }}
+{{- include "kube2hadoop.requireHadoop" . }}
+{{- end }}
+{{- if not .Values.identity.mappings }}
+{{- fail "the mapping rules are missing: set identity.mappings to rules such as {match: '^(?<name>[a-z][a-z0-9]*)@example\\.com$', user: '${name}'}" }}
+{{- end }}
+{{- if eq (include "kube2hadoop.ledgerNamespace" .) .Release.Namespace }}
+{{- fail "ledger.namespace is the release namespace: the fetcher's rights on the ledger would reach the CA and the signing keys; choose another" }}
+{{- end }}
+{{- end }}
+
+{{- define "kube2hadoop.requireOutside" -}}
+{{- $outside := .Values.fetcher.outside -}}
+{{- if not $outside.url }}
+{{- fail "the fetcher's address is missing: set fetcher.outside.url to what pods reach it by, for example https://kube2hadoop.example.com:8443" }}
+{{- end }}
+{{- if not $outside.caBundle }}
+{{- fail "the fetcher's CA is missing: give the one that signs its certificate with --set-file fetcher.outside.caBundle=ca.crt" }}
+{{- end }}
+{{- end }}
+
+{{- define "kube2hadoop.requireHadoop" -}}
 {{- $hadoop := .Values.hadoop -}}
 {{- $inline := and $hadoop.conf.coreSite $hadoop.conf.hdfsSite -}}
 {{- if not (or $hadoop.conf.configMap $inline) }}
@@ -91,11 +115,16 @@ readinessProbe:
 {{- if not (or $hadoop.krb5.configMap $hadoop.krb5.conf) }}
 {{- fail "krb5.conf is missing: set hadoop.krb5.configMap to a ConfigMap that holds it, or give the file with --set-file hadoop.krb5.conf=/etc/krb5.conf" }}
 {{- end }}
-{{- if not .Values.identity.mappings }}
-{{- fail "the mapping rules are missing: set identity.mappings to rules such as {match: '^(?<name>[a-z][a-z0-9]*)@example\\.com$', user: '${name}'}" }}
 {{- end }}
-{{- if eq (include "kube2hadoop.ledgerNamespace" .) .Release.Namespace }}
-{{- fail "ledger.namespace is the release namespace: the fetcher's rights on the ledger would reach the CA and the signing keys; choose another" }}
+
+{{/* Of a pair (component, root): whom its roles are bound to. */}}
+{{- define "kube2hadoop.subject" -}}
+{{- $root := index . 1 -}}
+{{- $outside := $root.Values.fetcher.outside -}}
+{{- if and (eq (index . 0) "fetcher") $outside.enabled $outside.user -}}
+{apiGroup: rbac.authorization.k8s.io, kind: User, name: {{ $outside.user | quote }}}
+{{- else -}}
+{kind: ServiceAccount, name: kube2hadoop-{{ index . 0 }}, namespace: {{ $root.Release.Namespace }}}
 {{- end }}
 {{- end }}
 

@@ -28,6 +28,20 @@ fn who_asks_and_how_decides() {
 }
 
 #[test]
+fn pods_know_a_fetcher_outside_by_its_own_ca() {
+    let mut world = World::new(Scope::Namespace);
+    let ca = |world: &World| {
+        let made = world.create(ALICE, &pod("p")).object;
+        let env = made["spec"]["initContainers"][0]["env"].as_array().cloned();
+        let mut env = env.unwrap().into_iter();
+        env.find(|it| it["name"] == "KUBE2HADOOP_CA").unwrap()["value"].clone()
+    };
+    assert_eq!(ca(&world), "PEM");
+    world.policy.inject.fetcher_ca = Some("THEIRS".into());
+    assert_eq!(ca(&world), "THEIRS");
+}
+
+#[test]
 fn a_persons_pod_is_theirs() {
     let world = World::new(Scope::Namespace);
     let claims = world

@@ -148,7 +148,11 @@ struct Replica {
 
 impl Replica {
     fn of(server: &Arc<ApiServer>) -> Self {
-        let config: Config = serde_yaml_ng::from_str(CONFIG).unwrap();
+        Self::configured(server, CONFIG)
+    }
+
+    fn configured(server: &Arc<ApiServer>, config: &str) -> Self {
+        let config: Config = serde_yaml_ng::from_str(config).unwrap();
         let (keys, guarded) = (Arc::<CurrentKeys>::default(), Arc::<AtomicBool>::default());
         let readiness = Readiness::new();
         let upkeep = Upkeep::new(
@@ -171,6 +175,16 @@ impl Replica {
         let keys = self.keys.get().unwrap();
         (keys.signing.kid().to_owned(), keys.ca.clone())
     }
+}
+
+#[tokio::test]
+async fn a_fetcher_outside_needs_no_certificate_of_ours() {
+    let server = ApiServer::installed();
+    let config = CONFIG.replace(", fetcherTls: kube2hadoop-fetcher-tls", "");
+    let mut replica = Replica::configured(&server, &config);
+    assert!(replica.upkeep.round().await);
+    assert_eq!(server.get(FETCHER), Value::Null);
+    assert!(server.get(KEYS)["data"].is_object());
 }
 
 #[tokio::test]
