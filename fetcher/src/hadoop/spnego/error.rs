@@ -25,6 +25,14 @@ pub enum SpnegoError {
     PrincipalUnknown { principal: String, text: String },
     #[error("the KDC has another key of {principal} than the keytab: export it anew ({text})")]
     WrongKey { principal: String, text: String },
+    #[error(
+        "{principal} is locked or has expired in the KDC: let it have tickets again, and its key not expire ({text})"
+    )]
+    PrincipalLocked { principal: String, text: String },
+    #[error(
+        "the ticket of {principal} has ended, and no newer one was to be had: kube2hadoop-fetcher doctor says whether keytab or KDC is at fault ({text})"
+    )]
+    TicketEnded { principal: String, text: String },
     #[error("our clock and the KDC's differ too much: synchronise both with NTP ({0})")]
     ClockSkew(String),
     #[error(
@@ -38,7 +46,7 @@ pub enum SpnegoError {
     #[error("Kerberos gave no ticket for HTTP/{host}: {text}")]
     NoTicket { host: String, text: String },
     #[error(
-        "Kerberos did not answer in time: see that the KDCs of krb5.conf (KRB5_CONFIG) can be reached"
+        "Kerberos did not answer in time: see that the KDCs of krb5.conf (KRB5_CONFIG) can be reached, and that those named first answer"
     )]
     Timeout,
     #[error("the service is stopping")]
@@ -54,8 +62,12 @@ impl SpnegoError {
             156 => Self::KdcUnreachable(text),
             154 => Self::RealmUnknown { principal, text },
             6 => Self::PrincipalUnknown { principal, text },
+            // Expired, revoked or locked, its key expired.
+            1 | 18 | 23 => Self::PrincipalLocked { principal, text },
             // Bad integrity, pre-authentication failed.
             31 | 24 => Self::WrongKey { principal, text },
+            // libkrb5 tries in vain to get another one, and says only that the old one has ended.
+            32 => Self::TicketEnded { principal, text },
             // Found by either side.
             37 | 148 => Self::ClockSkew(text),
             7 => Self::ServerUnknown { host, text },
@@ -71,7 +83,9 @@ impl SpnegoError {
             Self::KdcUnreachable(_) | Self::Timeout => "kdc-unreachable",
             Self::RealmUnknown { .. } => "kerberos-realm-unknown",
             Self::PrincipalUnknown { .. } => "kerberos-principal-unknown",
+            Self::PrincipalLocked { .. } => "kerberos-principal-locked",
             Self::WrongKey { .. } => "kerberos-wrong-key",
+            Self::TicketEnded { .. } => "kerberos-ticket-ended",
             Self::ClockSkew(_) => "kerberos-clock-skew",
             Self::ServerUnknown { .. } => "kerberos-server-unknown",
             Self::NotMutual { .. } => "kerberos-not-mutual",
@@ -92,7 +106,9 @@ mod tests {
             (2_529_639_068, "kdc-unreachable"),
             (2_529_639_066, "kerberos-realm-unknown"),
             (2_529_638_918, "kerberos-principal-unknown"),
+            (2_529_638_930, "kerberos-principal-locked"),
             (2_529_638_943, "kerberos-wrong-key"),
+            (2_529_638_944, "kerberos-ticket-ended"),
             (2_529_639_060, "kerberos-clock-skew"),
             (2_529_638_919, "kerberos-server-unknown"),
             (100_001, "kerberos-no-ticket"),
