@@ -16,6 +16,7 @@ pub mod dist;
 pub mod hadoop;
 pub mod images;
 pub mod kubectl;
+pub mod libhdfs;
 pub mod native;
 pub mod packages;
 pub mod places;
