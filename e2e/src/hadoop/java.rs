@@ -5,11 +5,12 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{files, kerberos, requirements};
+use super::requirements::{CURRENT, Release};
+use super::{files, kerberos};
 use crate::process;
 
-/// What Hadoop 3.4 opens up by reflection, and JDK 17 keeps closed.
-const OPENED: [&str; 12] = [
+/// What Hadoop opens up by reflection, and JDK 17 keeps closed.
+const OPENED: [&str; 14] = [
     "--add-opens",
     "java.base/java.lang=ALL-UNNAMED",
     "--add-opens",
@@ -19,6 +20,8 @@ const OPENED: [&str; 12] = [
     "--add-opens",
     "java.base/java.net=ALL-UNNAMED",
     "--add-exports",
+    "java.security.jgss/sun.security.jgss=ALL-UNNAMED",
+    "--add-exports",
     "java.security.jgss/sun.security.krb5=ALL-UNNAMED",
     "--add-opens",
     "java.security.jgss/sun.security.krb5=ALL-UNNAMED",
@@ -26,7 +29,12 @@ const OPENED: [&str; 12] = [
 
 /// `java` with this configuration first on the class path, up to the main class.
 pub(super) fn java(conf: &Path) -> Command {
-    let jars = requirements::jars().join("*");
+    java_of(CURRENT, conf)
+}
+
+/// The same of another release.
+pub(super) fn java_of(release: Release, conf: &Path) -> Command {
+    let jars = release.jars().join("*");
     let class_path: [PathBuf; 3] = [conf.to_path_buf(), files::webapps(), jars];
     let class_path: Vec<_> = class_path
         .iter()
@@ -48,12 +56,29 @@ pub(super) fn java(conf: &Path) -> Command {
 
 /// A stock tool with the operator's configuration, as a Kerberos user.
 pub(super) fn tool(user: &str, class: &str, args: &[&str]) -> Result<Command> {
-    let mut java = java(&files::client_conf());
-    // It lives for a second: compiling little and one collector thread is faster.
-    java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", class])
-        .args(args);
+    let mut java = brief(java(&files::client_conf()), class, args);
     kerberos::act_as(user, &mut java)?;
     Ok(java)
+}
+
+/// A stock tool of a release that holds a token file and no ticket.
+pub(super) fn bearer_tool(
+    release: Release,
+    (conf, tokens): (&Path, &Path),
+    class: &str,
+    args: &[&str],
+) -> Command {
+    let mut java = brief(java_of(release, conf), class, args);
+    java.env("HADOOP_TOKEN_FILE_LOCATION", tokens);
+    java.env("KRB5CCNAME", "FILE:/nonexistent");
+    java
+}
+
+/// It lives for a second: compiling little and one collector thread is faster.
+fn brief(mut java: Command, class: &str, args: &[&str]) -> Command {
+    java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", class])
+        .args(args);
+    java
 }
 
 /// Runs a stock tool to its end and gives its stdout.

@@ -9,6 +9,7 @@ mod kerberos;
 mod layout;
 mod namenodes;
 mod network;
+mod release_2;
 pub(crate) mod requirements;
 mod servers;
 mod web;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 pub use namenodes::{NameNode, active};
+pub use release_2::{Client, Release2};
 
 use crate::progress;
 use crate::provider::{ImageArchive, Provider};
@@ -183,6 +185,11 @@ impl SecureHadoop {
     /// Hands the active role to this one.
     pub fn make_active(&self, namenode: NameNode) -> Result<()> {
         namenodes::make_active(namenode)
+    }
+
+    /// Starts a NameNode of Hadoop 2.7, on standby; it ends when the answer is dropped.
+    pub fn release_2(&self) -> Result<Release2> {
+        Release2::up(self.no_install)
     }
 
     /// The image of a pod that runs `hdfs dfs`, with no configuration and no credentials in it.

@@ -12,6 +12,25 @@ use crate::{packages, places, process, progress};
 /// The release that runs.
 pub(crate) const HADOOP: &str = "3.4.1";
 
+/// A release whose jars Maven Central has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Release {
+    version: &'static str,
+    /// Its list of jars, under e2e/hadoop.
+    pom: &'static str,
+}
+
+pub(super) const CURRENT: Release = Release {
+    version: HADOOP,
+    pom: "pom.xml",
+};
+
+/// The oldest that is supported.
+pub(super) const OLDEST: Release = Release {
+    version: "2.7.3",
+    pom: "release-2/pom.xml",
+};
+
 const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
 
 /// Programs, and the Debian package that brings each.
@@ -27,11 +46,7 @@ const PROGRAMS: [(&str, &str); 6] = [
 /// Installs programs and fetches jars, where they are missing.
 pub(super) fn ensure(no_install: bool) -> Result<()> {
     programs(&PROGRAMS, no_install)?;
-    if jars_are_current()? {
-        return Ok(());
-    }
-    programs(&[("mvn", "maven")], no_install)?;
-    fetch_jars()
+    CURRENT.ensure(no_install)
 }
 
 /// A program that is there is enough, whichever package it came from.
@@ -46,51 +61,70 @@ pub(crate) fn programs(wanted: &[(&str, &str)], no_install: bool) -> Result<()> 
 
 /// The directory of all jars, servers' and client's.
 pub(super) fn jars() -> PathBuf {
-    cache().join("lib")
+    CURRENT.jars()
 }
 
-fn cache() -> PathBuf {
-    places::cache().join(format!("hadoop-{HADOOP}"))
-}
-
-fn pom() -> PathBuf {
-    places::sources().join("hadoop").join("pom.xml")
-}
-
-/// The pom that the jars were fetched with lies beside them.
-fn jars_are_current() -> Result<bool> {
-    let wanted = fs::read(pom()).context("failed to read e2e/hadoop/pom.xml")?;
-    Ok(fs::read(cache().join("pom.xml")).is_ok_and(|had| had == wanted) && jars().is_dir())
-}
-
-fn fetch_jars() -> Result<()> {
-    let step = progress::step(format!(
-        "fetching the jars of Hadoop {HADOOP} from Maven Central"
-    ));
-    let partial = cache().join("lib.partial");
-    files::remove(&partial)?;
-    fs::create_dir_all(cache())?;
-    let mut maven = Command::new("mvn");
-    maven
-        .args(["--quiet", "--batch-mode", "--file"])
-        .arg(pom())
-        .args([COPY, "-DincludeScope=runtime"]);
-    // Errors of Maven are on stdout.
-    let said = maven
-        .arg(format!("-DoutputDirectory={}", partial.display()))
-        .output()
-        .context("failed to start mvn")?;
-    if !said.status.success() {
-        bail!(
-            "mvn found no jars: {}",
-            String::from_utf8_lossy(&said.stdout).trim()
-        );
+impl Release {
+    /// Fetches the jars where they are missing.
+    pub(super) fn ensure(self, no_install: bool) -> Result<()> {
+        if self.jars_are_current()? {
+            return Ok(());
+        }
+        programs(&[("mvn", "maven")], no_install)?;
+        self.fetch_jars()
     }
-    files::remove(&jars())?;
-    fs::rename(&partial, jars())?;
-    fs::copy(pom(), cache().join("pom.xml"))?;
-    step.done("");
-    Ok(())
+
+    /// The directory of its jars.
+    pub(super) fn jars(self) -> PathBuf {
+        self.cache().join("lib")
+    }
+
+    fn cache(self) -> PathBuf {
+        places::cache().join(format!("hadoop-{}", self.version))
+    }
+
+    fn pom(self) -> PathBuf {
+        places::sources().join("hadoop").join(self.pom)
+    }
+
+    /// The pom that the jars were fetched with lies beside them.
+    fn jars_are_current(self) -> Result<bool> {
+        let wanted = fs::read(self.pom())
+            .with_context(|| format!("failed to read e2e/hadoop/{}", self.pom))?;
+        let had = fs::read(self.cache().join("pom.xml"));
+        Ok(had.is_ok_and(|had| had == wanted) && self.jars().is_dir())
+    }
+
+    fn fetch_jars(self) -> Result<()> {
+        let step = progress::step(format!(
+            "fetching the jars of Hadoop {} from Maven Central",
+            self.version
+        ));
+        let partial = self.cache().join("lib.partial");
+        files::remove(&partial)?;
+        fs::create_dir_all(self.cache())?;
+        let mut maven = Command::new("mvn");
+        maven
+            .args(["--quiet", "--batch-mode", "--file"])
+            .arg(self.pom())
+            .args([COPY, "-DincludeScope=runtime"]);
+        // Errors of Maven are on stdout.
+        let said = maven
+            .arg(format!("-DoutputDirectory={}", partial.display()))
+            .output()
+            .context("failed to start mvn")?;
+        if !said.status.success() {
+            bail!(
+                "mvn found no jars: {}",
+                String::from_utf8_lossy(&said.stdout).trim()
+            );
+        }
+        files::remove(&self.jars())?;
+        fs::rename(&partial, self.jars())?;
+        fs::copy(self.pom(), self.cache().join("pom.xml"))?;
+        step.done("");
+        Ok(())
+    }
 }
 
 fn on_path(program: &str) -> bool {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::credentials::printed;
 use super::scene::Scene;
+use crate::kubectl::Kubectl;
 use crate::{places, process, workload};
 
 pub(super) fn of_other_and_ended_pods(scene: &Scene<'_>) -> Result<()> {
@@ -75,12 +76,17 @@ impl Scene<'_> {
     /// The token of our audience that a running pod of alice's prints: whoever asks for one in a pod of their own gets it
     /// from the kubelet.
     pub(super) fn talker(&self, name: &str) -> Result<String> {
+        self.talker_of(&self.stage.alice, name)
+    }
+
+    /// The same of somebody else's pod.
+    pub(super) fn talker_of(&self, who: &Kubectl, name: &str) -> Result<String> {
         let mut pod = workload::pod(name, "cat /own/token; echo; sleep 3600");
         let source = json!({"serviceAccountToken": {"audience": "kube2hadoop", "path": "token"}});
         pod["spec"]["volumes"] = json!([{"name": "own", "projected": {"sources": [source]}}]);
         pod["spec"]["containers"][0]["volumeMounts"] =
             json!([{"name": "own", "mountPath": "/own"}]);
-        self.create(&self.stage.alice, &pod)?;
+        self.create(who, &pod)?;
         self.running(name)?;
         printed(self, name)
     }

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::{
     Scene, attacks, bad_input, bearers, clients, connect, copies, credentials, expectations,
-    faults, guards, identity, keys, legacy, lifecycle, main_job, operations, origins, reinvocation,
-    spark, training, updates,
+    faults, guards, hadoop_2, identity, keys, legacy, lifecycle, main_job, operations, origins,
+    outside, reinvocation, spark, training, updates,
 };
 
 /// One end-to-end test.
@@ -98,6 +98,10 @@ pub(super) fn side_by_side() -> Vec<Case> {
         }
         clients::{
             hdfs_native_reads_and_writes,
+            libhdfs_reads_and_writes,
+        }
+        hadoop_2::{
+            tokens_from_issue_to_cancellation,
         }
         legacy::{
             a_pod_of_old_works_unchanged,
@@ -132,6 +136,9 @@ pub(super) fn alone() -> Vec<Case> {
         }
         keys::{
             a_rotation_refuses_no_pod_and_a_revocation_its_stamps,
+        }
+        outside::{
+            pods_ask_a_fetcher_outside_the_cluster,
         }
         faults::{
             killed_fetchers_leak_no_token,

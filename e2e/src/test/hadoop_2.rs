@@ -1,0 +1,158 @@
+//! The oldest Hadoop that is supported, 2.7: its NameNode issues, renews and cancels, and clients of both releases
+//! read the token file.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::scene::{Scene, annotation, says};
+use crate::hadoop::{Client, Release2};
+use crate::process::wait_until;
+use crate::stage::{NAMESPACE, Outside, Settings};
+
+const LEASE: &str = "kube2hadoop-fetcher-2";
+/// Grace, the settling of marked records, and a busy machine.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+pub(super) fn tokens_from_issue_to_cancellation(scene: &Scene<'_>) -> Result<()> {
+    let ledger = scene.another_namespace(false)?;
+    rights(scene, &ledger)?;
+    let outcome = from_issue_to_cancellation(scene, &ledger);
+    for kind in ["role", "rolebinding", "lease"] {
+        let one = ["delete", "--ignore-not-found", "-n", NAMESPACE, kind, LEASE];
+        scene.admin().run(&one)?;
+    }
+    outcome
+}
+
+fn from_issue_to_cancellation(scene: &Scene<'_>, ledger: &str) -> Result<()> {
+    let stage = scene.stage;
+    let hadoop = stage.hadoop.release_2()?;
+    let outside = stage.fetcher_outside(&Settings {
+        conf_dir: hadoop.conf_dir(),
+        ledger: ledger.into(),
+        lease: LEASE.into(),
+    })?;
+    let alices = scene.talker("talker")?;
+    // One NameNode is on standby, and the other does not answer.
+    let waiting = outside.ask(&alices)?;
+    ensure!(
+        waiting.status == 503,
+        "{}: {}",
+        waiting.status,
+        waiting.body
+    );
+    says(&waiting.body, &["standby", "nn2.hadoop.test"])?;
+    hadoop.make_active()?;
+    hadoop.make_home("alice")?;
+
+    let held = tempfile::tempdir()?;
+    let answer = issued(&outside, &alices)?;
+    unpack(&answer, held.path())?;
+    clients_use(&hadoop, held.path())?;
+    let refused = outside.ask(&scene.talker_of(&stage.bob, "bobs")?)?;
+    says(&refused.body, &["not allowed to impersonate bob"])?;
+    is_renewed(scene, ledger)?;
+    clients_use(&hadoop, held.path())?;
+    scene.delete_pod(&stage.alice, "talker")?;
+    wait_until("the token to be cancelled", DEADLINE, || {
+        Ok(renewed(scene, ledger)?.is_none().then_some(()))
+    })?;
+    let late = clients_use(&hadoop, held.path())
+        .err()
+        .context("the token still works")?;
+    says(&format!("{late:#}"), &["can't be found in cache"])
+}
+
+/// Its own Lease and its own ledger: the fetchers in the cluster serve another Hadoop.
+fn rights(scene: &Scene<'_>, ledger: &str) -> Result<()> {
+    let account = "kube2hadoop-fetcher";
+    let bound = |namespace: &str, rule: Value| {
+        let api = "rbac.authorization.k8s.io/v1";
+        let metadata = json!({"name": LEASE, "namespace": namespace});
+        let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": LEASE});
+        let subject = json!({"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE});
+        [
+            json!({"apiVersion": api, "kind": "Role", "metadata": metadata, "rules": [rule]}),
+            json!({"apiVersion": api, "kind": "RoleBinding", "metadata": metadata, "roleRef": role, "subjects": [subject]}),
+        ]
+    };
+    let lease = json!({"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [LEASE], "verbs": ["get", "update"]});
+    let secrets = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "update", "delete"]});
+    let items = [bound(NAMESPACE, lease), bound(ledger, secrets)].concat();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    scene.admin().apply(&list.to_string())
+}
+
+fn issued(outside: &Outside<'_>, bearer: &str) -> Result<Value> {
+    // The NameNode takes a moment to be active; clients come again, too.
+    wait_until("tokens", DEADLINE, || {
+        let answer = outside.ask(bearer)?;
+        ensure!(
+            matches!(answer.status, 200 | 503),
+            "{}: {}",
+            answer.status,
+            answer.body
+        );
+        let tokens = (answer.status == 200).then(|| serde_json::from_str(&answer.body));
+        Ok(tokens.transpose()?)
+    })
+}
+
+/// The files as a pod gets them.
+fn unpack(answer: &Value, to: &Path) -> Result<()> {
+    let file = |name: &str, content: &Value| -> Result<()> {
+        let content = content.as_str().context("no content")?;
+        fs::write(to.join(name), STANDARD.decode(content)?)?;
+        Ok(())
+    };
+    file("tokens", &answer["credentials"])?;
+    for (name, content) in answer["conf"].as_object().context("no conf")? {
+        file(name, content)?;
+    }
+    let written = fs::read(to.join("tokens"))?;
+    ensure!(
+        written.starts_with(b"HDTS\0"),
+        "the file is of a version that 2.7 cannot read"
+    );
+    Ok(())
+}
+
+/// Each makes a directory as alice, and sees whose it is.
+fn clients_use(hadoop: &Release2, held: &Path) -> Result<()> {
+    for client in [Client::Same, Client::Current] {
+        let hdfs = |args: &[&str]| hadoop.hdfs_by_token(client, held, &held.join("tokens"), args);
+        let directory = format!("/user/alice/{client:?}");
+        hdfs(&["-mkdir", "-p", &directory])?;
+        let owner = hdfs(&["-stat", "%u", &directory])?;
+        ensure!(owner.trim() == "alice", "{directory} belongs to {owner}");
+    }
+    Ok(())
+}
+
+/// When what is kept of the NameNode's tokens was renewed last; none when nothing is kept.
+fn renewed(scene: &Scene<'_>, ledger: &str) -> Result<Option<String>> {
+    let mut secrets = scene.admin().json(&["get", "secrets", "-n", ledger])?;
+    let secrets: Vec<Value> = serde_json::from_value(secrets["items"].take())?;
+    let of_namenode =
+        |it: &&Value| annotation(it, "kube2hadoop.io/service").as_deref() == Some("two");
+    let record = secrets.iter().find(of_namenode);
+    Ok(record.and_then(|it| annotation(it, "kube2hadoop.io/renewed")))
+}
+
+/// The NameNode ends a token after 15 s that nobody renews.
+fn is_renewed(scene: &Scene<'_>, ledger: &str) -> Result<()> {
+    let mut last = renewed(scene, ledger)?.context("nothing is kept")?;
+    // After the second one the token is older than it would have become by itself.
+    for _ in 0..2 {
+        last = wait_until("a renewal", DEADLINE, || {
+            Ok(renewed(scene, ledger)?.filter(|at| *at != last))
+        })?;
+    }
+    Ok(())
+}
