@@ -26,11 +26,16 @@ const OPENED: [&str; 12] = [
 
 /// `java` with this configuration first on the class path, up to the main class.
 pub(super) fn java(conf: &Path) -> Command {
-    let jars = requirements::jars().join("*");
-    let class_path: [PathBuf; 3] = [conf.to_path_buf(), files::webapps(), jars];
-    let class_path: Vec<_> = class_path
-        .iter()
-        .map(|entry| entry.to_string_lossy())
+    with(conf, &[])
+}
+
+/// The same with more directories of jars.
+pub(super) fn with(conf: &Path, more: &[PathBuf]) -> Command {
+    let jars = std::iter::once(requirements::jars()).chain(more.iter().cloned());
+    let class_path: Vec<_> = [conf.to_path_buf(), files::webapps()]
+        .into_iter()
+        .chain(jars.map(|directory| directory.join("*")))
+        .map(|entry| entry.to_string_lossy().into_owned())
         .collect();
     let mut java = Command::new("java");
     java.arg("-Xmx256m").args(OPENED);

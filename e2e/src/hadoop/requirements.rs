@@ -27,11 +27,13 @@ const PROGRAMS: [(&str, &str); 6] = [
 /// Installs programs and fetches jars, where they are missing.
 pub(super) fn ensure(no_install: bool) -> Result<()> {
     programs(&PROGRAMS, no_install)?;
-    if jars_are_current()? {
-        return Ok(());
-    }
-    programs(&[("mvn", "maven")], no_install)?;
-    fetch_jars()
+    MAIN.ensure(no_install)
+}
+
+/// The same for the annex, which runs with the main cluster's jars besides its own.
+pub(super) fn ensure_annex(no_install: bool) -> Result<()> {
+    programs(&[("openssl", "openssl")], no_install)?;
+    ANNEX.ensure(no_install)
 }
 
 /// A program that is there is enough, whichever package it came from.
@@ -46,51 +48,90 @@ pub(crate) fn programs(wanted: &[(&str, &str)], no_install: bool) -> Result<()> 
 
 /// The directory of all jars, servers' and client's.
 pub(super) fn jars() -> PathBuf {
-    cache().join("lib")
+    MAIN.directory()
 }
 
-fn cache() -> PathBuf {
-    places::cache().join(format!("hadoop-{HADOOP}"))
+/// What the annex needs besides.
+pub(super) fn annex_jars() -> PathBuf {
+    ANNEX.directory()
 }
 
-fn pom() -> PathBuf {
-    places::sources().join("hadoop").join("pom.xml")
+const MAIN: Jars = Jars {
+    cached: "hadoop",
+    pom: "pom.xml",
+};
+const ANNEX: Jars = Jars {
+    cached: "hadoop-annex",
+    pom: "annex/pom.xml",
+};
+
+/// The jars of one pom.
+struct Jars {
+    /// The start of their directory's name in the cache.
+    cached: &'static str,
+    /// Under `e2e/hadoop`.
+    pom: &'static str,
 }
 
-/// The pom that the jars were fetched with lies beside them.
-fn jars_are_current() -> Result<bool> {
-    let wanted = fs::read(pom()).context("failed to read e2e/hadoop/pom.xml")?;
-    Ok(fs::read(cache().join("pom.xml")).is_ok_and(|had| had == wanted) && jars().is_dir())
-}
-
-fn fetch_jars() -> Result<()> {
-    let step = progress::step(format!(
-        "fetching the jars of Hadoop {HADOOP} from Maven Central"
-    ));
-    let partial = cache().join("lib.partial");
-    files::remove(&partial)?;
-    fs::create_dir_all(cache())?;
-    let mut maven = Command::new("mvn");
-    maven
-        .args(["--quiet", "--batch-mode", "--file"])
-        .arg(pom())
-        .args([COPY, "-DincludeScope=runtime"]);
-    // Errors of Maven are on stdout.
-    let said = maven
-        .arg(format!("-DoutputDirectory={}", partial.display()))
-        .output()
-        .context("failed to start mvn")?;
-    if !said.status.success() {
-        bail!(
-            "mvn found no jars: {}",
-            String::from_utf8_lossy(&said.stdout).trim()
-        );
+impl Jars {
+    fn ensure(&self, no_install: bool) -> Result<()> {
+        if self.are_current()? {
+            return Ok(());
+        }
+        programs(&[("mvn", "maven")], no_install)?;
+        self.fetch()
     }
-    files::remove(&jars())?;
-    fs::rename(&partial, jars())?;
-    fs::copy(pom(), cache().join("pom.xml"))?;
-    step.done("");
-    Ok(())
+
+    fn cache(&self) -> PathBuf {
+        places::cache().join(format!("{}-{HADOOP}", self.cached))
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.cache().join("lib")
+    }
+
+    fn pom(&self) -> PathBuf {
+        places::sources().join("hadoop").join(self.pom)
+    }
+
+    /// The pom that the jars were fetched with lies beside them.
+    fn are_current(&self) -> Result<bool> {
+        let wanted = fs::read(self.pom())
+            .with_context(|| format!("failed to read e2e/hadoop/{}", self.pom))?;
+        let had = fs::read(self.cache().join("pom.xml"));
+        Ok(had.is_ok_and(|had| had == wanted) && self.directory().is_dir())
+    }
+
+    fn fetch(&self) -> Result<()> {
+        let step = progress::step(format!(
+            "fetching the jars of {} {HADOOP} from Maven Central",
+            self.cached
+        ));
+        let partial = self.cache().join("lib.partial");
+        files::remove(&partial)?;
+        fs::create_dir_all(self.cache())?;
+        let mut maven = Command::new("mvn");
+        maven
+            .args(["--quiet", "--batch-mode", "--file"])
+            .arg(self.pom())
+            .args([COPY, "-DincludeScope=runtime"]);
+        // Errors of Maven are on stdout.
+        let said = maven
+            .arg(format!("-DoutputDirectory={}", partial.display()))
+            .output()
+            .context("failed to start mvn")?;
+        if !said.status.success() {
+            bail!(
+                "mvn found no jars: {}",
+                String::from_utf8_lossy(&said.stdout).trim()
+            );
+        }
+        files::remove(&self.directory())?;
+        fs::rename(&partial, self.directory())?;
+        fs::copy(self.pom(), self.cache().join("pom.xml"))?;
+        step.done("");
+        Ok(())
+    }
 }
 
 fn on_path(program: &str) -> bool {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{
     Scene, attacks, bad_input, bearers, clients, connect, copies, credentials, expectations,
     faults, guards, identity, keys, legacy, lifecycle, main_job, operations, origins, reinvocation,
-    spark, training, updates,
+    services, spark, training, updates,
 };
 
 /// One end-to-end test.
@@ -123,6 +123,10 @@ pub(super) fn alone() -> Vec<Case> {
         }
         training::{
             replicas_read_hdfs_as_the_submitter,
+        }
+        services::{
+            of_an_https_only_cluster,
+            resource_managers,
         }
         guards::{
             they_hold_without_the_webhook,

@@ -21,6 +21,7 @@ mod origins;
 mod reinvocation;
 mod rights;
 mod scene;
+mod services;
 mod spark;
 pub mod suite;
 mod training;
