@@ -125,6 +125,17 @@ pub fn client_benchmark(name: &str) -> Command {
     client.cargo(&["bench", "--package", client.package, "--bench", name])
 }
 
+/// An example of ours as the workspace's own tests have built it, and its path.
+pub fn debug_example(name: &str) -> Result<PathBuf> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(places::repository());
+    // All members, or the dependencies' features would differ from those of the tests.
+    process::run(cargo.args(["build", "--locked", "--workspace", "--example", name]))?;
+    let e2e = std::env::current_exe()?;
+    let directory = e2e.parent().context("a program lies in a directory")?;
+    Ok(directory.join("examples").join(name))
+}
+
 /// Outside the tree, so that release builds of several clones share what they have in common.
 pub fn target_directory() -> PathBuf {
     places::cache().join("target")

@@ -26,6 +26,18 @@ pub const HADOOP_HOSTS: [&str; 5] = [
     "kdc.hadoop.test",
 ];
 
+/// Names of the annex's servers, which only this machine talks to. Two of a kind share their port, not their address.
+pub const ANNEX_HOSTS: [(&str, &str); 8] = [
+    ("nn3.hadoop.test", "127.0.0.3"),
+    ("kms3.hadoop.test", "127.0.0.3"),
+    ("kms4.hadoop.test", "127.0.0.4"),
+    ("router.hadoop.test", "127.0.0.3"),
+    ("httpfs.hadoop.test", "127.0.0.3"),
+    ("rm1.hadoop.test", "127.0.0.3"),
+    ("rm2.hadoop.test", "127.0.0.4"),
+    ("zk.hadoop.test", "127.0.0.3"),
+];
+
 /// State of what is running: logs, pid files, data, kubeconfigs. `down` removes it.
 /// `KUBE2HADOOP_E2E_STATE` moves it.
 pub fn state() -> PathBuf {

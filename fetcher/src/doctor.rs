@@ -131,7 +131,9 @@ async fn try_out(service: &dyn TokenService, user: Option<&HadoopUser>) -> Findi
         Ok(issued) => issued,
         Err(error) => return Finding::bad(check, chain::text(&error)),
     };
+    let mut strangers = Vec::new();
     for token in issued.distinct() {
+        strangers.extend(service.strangers_to(token).await);
         if let Err(error) = service.cancel(token).await {
             return Finding::bad(
                 check,
@@ -139,7 +141,17 @@ async fn try_out(service: &dyn TokenService, user: Option<&HadoopUser>) -> Findi
             );
         }
     }
-    Finding::good(check, format!("one was issued for {user} and cancelled"))
+    if strangers.is_empty() {
+        return Finding::good(check, format!("one was issued for {user} and cancelled"));
+    }
+    Finding::bad(
+        check,
+        format!(
+            "{} does not know what another KMS issued, and pods cannot tell which did: set \
+             hadoop.kms.authentication.zk-dt-secret-manager.enable on each",
+            strangers.join(", ")
+        ),
+    )
 }
 
 async fn cluster(config: &Config) -> Vec<Finding> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// A configured Hadoop service: a name service of hdfs-site.xml, or `kms`.
+/// A configured Hadoop service: a name service of hdfs-site.xml, the host of another file system, `yarn` or `kms`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceName(String);
 

@@ -51,7 +51,14 @@ const CLIENT_FILES: [(&str, &str); 3] = [
 ];
 
 /// Web parts whose directories must be on the class path, though nothing is in them.
-const WEBAPPS: [&str; 5] = ["hdfs", "datanode", "static", "secondary", "journal"];
+const WEBAPPS: [&str; 6] = [
+    "hdfs",
+    "datanode",
+    "static",
+    "secondary",
+    "journal",
+    "router",
+];
 
 /// Writes every file. `address` is the one that all servers listen on.
 pub(super) fn write(address: IpAddr) -> Result<()> {

@@ -1,11 +1,11 @@
 //! Hadoop's programs, as JVMs of this machine.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 
-use super::requirements::{CURRENT, Release};
+use super::requirements::{CURRENT, Jars};
 use super::{files, kerberos};
 use crate::process;
 
@@ -29,16 +29,16 @@ const OPENED: [&str; 14] = [
 
 /// `java` with this configuration first on the class path, up to the main class.
 pub(super) fn java(conf: &Path) -> Command {
-    java_of(CURRENT, conf)
+    java_of(&[CURRENT], conf)
 }
 
-/// The same of another release.
-pub(super) fn java_of(release: Release, conf: &Path) -> Command {
-    let jars = release.jars().join("*");
-    let class_path: [PathBuf; 3] = [conf.to_path_buf(), files::webapps(), jars];
-    let class_path: Vec<_> = class_path
-        .iter()
-        .map(|entry| entry.to_string_lossy())
+/// The same with other jars.
+pub(super) fn java_of(jars: &[Jars], conf: &Path) -> Command {
+    let jars = jars.iter().map(|jars| jars.directory().join("*"));
+    let class_path: Vec<_> = [conf.to_path_buf(), files::webapps()]
+        .into_iter()
+        .chain(jars)
+        .map(|entry| entry.to_string_lossy().into_owned())
         .collect();
     let mut java = Command::new("java");
     java.arg("-Xmx256m").args(OPENED);
@@ -63,12 +63,12 @@ pub(super) fn tool(user: &str, class: &str, args: &[&str]) -> Result<Command> {
 
 /// A stock tool of a release that holds a token file and no ticket.
 pub(super) fn bearer_tool(
-    release: Release,
+    release: Jars,
     (conf, tokens): (&Path, &Path),
     class: &str,
     args: &[&str],
 ) -> Command {
-    let mut java = brief(java_of(release, conf), class, args);
+    let mut java = brief(java_of(&[release], conf), class, args);
     java.env("HADOOP_TOKEN_FILE_LOCATION", tokens);
     java.env("KRB5CCNAME", "FILE:/nonexistent");
     java

@@ -19,7 +19,7 @@ const ENDPOINT: (&str, u16) = ("kdc.hadoop.test", 18088);
 const FRESH: Duration = Duration::from_secs(1800);
 
 /// Keytabs and whose keys they hold. The services' own come first, then the proxy user, the admin and the people.
-const KEYTABS: [(&str, &[&str]); 9] = [
+const KEYTABS: [(&str, &[&str]); 10] = [
     ("nn", &["nn/nn.hadoop.test"]),
     ("dn", &["dn/dn1.hadoop.test"]),
     (
@@ -29,6 +29,22 @@ const KEYTABS: [(&str, &[&str]); 9] = [
             "HTTP/nn2.hadoop.test",
             "HTTP/dn1.hadoop.test",
             "HTTP/kms.hadoop.test",
+        ],
+    ),
+    (
+        "annex",
+        &[
+            "nn/nn3.hadoop.test",
+            "rm/rm.hadoop.test",
+            "router/router.hadoop.test",
+            "httpfs/httpfs.hadoop.test",
+            "HTTP/nn3.hadoop.test",
+            "HTTP/kms3.hadoop.test",
+            "HTTP/kms4.hadoop.test",
+            "HTTP/router.hadoop.test",
+            "HTTP/httpfs.hadoop.test",
+            "HTTP/rm1.hadoop.test",
+            "HTTP/rm2.hadoop.test",
         ],
     ),
     ("kube2hadoop", &["kube2hadoop"]),

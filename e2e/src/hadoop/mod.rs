@@ -1,6 +1,7 @@
 //! A real MIT Kerberos KDC and a real secure Hadoop: an HA pair of NameNodes, a DataNode and a KMS, as processes of
 //! this machine that pods reach under `*.hadoop.test`.
 
+mod annex;
 mod configuration;
 mod files;
 pub(crate) mod image;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+pub use annex::{Annex, Server};
 pub use namenodes::{NameNode, active};
 pub use release_2::{Client, Release2};
 
@@ -55,6 +57,7 @@ pub fn up(provider: &dyn Provider, no_install: bool) -> Result<SecureHadoop> {
 /// Ends the daemons and removes their data, the keys and the host names.
 pub fn down() -> Result<()> {
     let step = progress::step("stopping Hadoop");
+    annex::down()?;
     for server in servers::ALL {
         server.stop()?;
         server.forget()?;
@@ -190,6 +193,11 @@ impl SecureHadoop {
     /// Starts a NameNode of Hadoop 2.7, on standby; it ends when the answer is dropped.
     pub fn release_2(&self) -> Result<Release2> {
         Release2::up(self.no_install)
+    }
+
+    /// These servers beside the main cluster, until the answer is dropped.
+    pub fn annex(&self, servers: &[Server]) -> Result<Annex> {
+        Annex::up(servers, self.no_install)
     }
 
     /// The image of a pod that runs `hdfs dfs`, with no configuration and no credentials in it.

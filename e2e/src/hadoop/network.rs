@@ -17,12 +17,13 @@ pub(super) fn up(address: IpAddr) -> Result<()> {
     if address.to_string() == places::ADDRESS {
         bridge()?;
     }
-    if resolve_to(address) {
+    let names = names(address)?;
+    if names.iter().all(resolves) {
         return Ok(());
     }
-    let lines: String = places::HADOOP_HOSTS
+    let lines: String = names
         .iter()
-        .map(|host| format!("{address} {host}\n"))
+        .map(|(host, address)| format!("{address} {host}\n"))
         .collect();
     change_hosts(|hosts| format!("{}{BEGIN}\n{lines}{END}\n", without_block(hosts)))
 }
@@ -32,12 +33,21 @@ pub(super) fn down() -> Result<()> {
     change_hosts(without_block)
 }
 
-/// The local cluster names them, too.
-fn resolve_to(address: IpAddr) -> bool {
-    places::HADOOP_HOSTS.iter().all(|host| {
-        let found = (*host, 0).to_socket_addrs();
-        found.is_ok_and(|mut found| found.all(|found| found.ip() == address))
-    })
+/// The main cluster's names, which the local cluster knows, too, and the annex's.
+fn names(address: IpAddr) -> Result<Vec<(&'static str, IpAddr)>> {
+    let mut names: Vec<_> = places::HADOOP_HOSTS
+        .iter()
+        .map(|host| (*host, address))
+        .collect();
+    for (host, own) in places::ANNEX_HOSTS {
+        names.push((host, own.parse()?));
+    }
+    Ok(names)
+}
+
+fn resolves((host, address): &(&str, IpAddr)) -> bool {
+    let found = (*host, 0).to_socket_addrs();
+    found.is_ok_and(|mut found| found.all(|found| found.ip() == *address))
 }
 
 /// Hadoop may come up before the cluster, which makes the same bridge.

@@ -12,21 +12,31 @@ use crate::{packages, places, process, progress};
 /// The release that runs.
 pub(crate) const HADOOP: &str = "3.4.1";
 
-/// A release whose jars Maven Central has.
+/// Jars that Maven Central has.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Release {
+pub(super) struct Jars {
+    what: &'static str,
     version: &'static str,
-    /// Its list of jars, under e2e/hadoop.
+    /// Their list, under e2e/hadoop.
     pom: &'static str,
 }
 
-pub(super) const CURRENT: Release = Release {
+pub(super) const CURRENT: Jars = Jars {
+    what: "hadoop",
     version: HADOOP,
     pom: "pom.xml",
 };
 
-/// The oldest that is supported.
-pub(super) const OLDEST: Release = Release {
+/// What the annex needs besides.
+pub(super) const ANNEX: Jars = Jars {
+    what: "hadoop-annex",
+    version: HADOOP,
+    pom: "annex/pom.xml",
+};
+
+/// The oldest release that is supported.
+pub(super) const OLDEST: Jars = Jars {
+    what: "hadoop",
     version: "2.7.3",
     pom: "release-2/pom.xml",
 };
@@ -49,6 +59,12 @@ pub(super) fn ensure(no_install: bool) -> Result<()> {
     CURRENT.ensure(no_install)
 }
 
+/// The same for the annex.
+pub(super) fn ensure_annex(no_install: bool) -> Result<()> {
+    programs(&[("openssl", "openssl")], no_install)?;
+    ANNEX.ensure(no_install)
+}
+
 /// A program that is there is enough, whichever package it came from.
 pub(crate) fn programs(wanted: &[(&str, &str)], no_install: bool) -> Result<()> {
     let missing: Vec<&str> = wanted
@@ -61,26 +77,26 @@ pub(crate) fn programs(wanted: &[(&str, &str)], no_install: bool) -> Result<()> 
 
 /// The directory of all jars, servers' and client's.
 pub(super) fn jars() -> PathBuf {
-    CURRENT.jars()
+    CURRENT.directory()
 }
 
-impl Release {
-    /// Fetches the jars where they are missing.
+impl Jars {
+    /// Fetches them where they are missing.
     pub(super) fn ensure(self, no_install: bool) -> Result<()> {
-        if self.jars_are_current()? {
+        if self.are_current()? {
             return Ok(());
         }
         programs(&[("mvn", "maven")], no_install)?;
-        self.fetch_jars()
+        self.fetch()
     }
 
-    /// The directory of its jars.
-    pub(super) fn jars(self) -> PathBuf {
+    /// Where they are.
+    pub(super) fn directory(self) -> PathBuf {
         self.cache().join("lib")
     }
 
     fn cache(self) -> PathBuf {
-        places::cache().join(format!("hadoop-{}", self.version))
+        places::cache().join(format!("{}-{}", self.what, self.version))
     }
 
     fn pom(self) -> PathBuf {
@@ -88,17 +104,17 @@ impl Release {
     }
 
     /// The pom that the jars were fetched with lies beside them.
-    fn jars_are_current(self) -> Result<bool> {
+    fn are_current(self) -> Result<bool> {
         let wanted = fs::read(self.pom())
             .with_context(|| format!("failed to read e2e/hadoop/{}", self.pom))?;
         let had = fs::read(self.cache().join("pom.xml"));
-        Ok(had.is_ok_and(|had| had == wanted) && self.jars().is_dir())
+        Ok(had.is_ok_and(|had| had == wanted) && self.directory().is_dir())
     }
 
-    fn fetch_jars(self) -> Result<()> {
+    fn fetch(self) -> Result<()> {
         let step = progress::step(format!(
-            "fetching the jars of Hadoop {} from Maven Central",
-            self.version
+            "fetching the jars of {} {} from Maven Central",
+            self.what, self.version
         ));
         let partial = self.cache().join("lib.partial");
         files::remove(&partial)?;
@@ -119,8 +135,8 @@ impl Release {
                 String::from_utf8_lossy(&said.stdout).trim()
             );
         }
-        files::remove(&self.jars())?;
-        fs::rename(&partial, self.jars())?;
+        files::remove(&self.directory())?;
+        fs::rename(&partial, self.directory())?;
         fs::copy(self.pom(), self.cache().join("pom.xml"))?;
         step.done("");
         Ok(())

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{
     Scene, attacks, bad_input, bearers, clients, connect, copies, credentials, expectations,
     faults, guards, hadoop_2, identity, keys, legacy, lifecycle, main_job, operations, origins,
-    outside, reinvocation, spark, training, updates,
+    outside, reinvocation, services, spark, training, updates,
 };
 
 /// One end-to-end test.
@@ -127,6 +127,10 @@ pub(super) fn alone() -> Vec<Case> {
         }
         training::{
             replicas_read_hdfs_as_the_submitter,
+        }
+        services::{
+            of_an_https_only_cluster,
+            resource_managers,
         }
         guards::{
             they_hold_without_the_webhook,

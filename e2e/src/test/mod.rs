@@ -23,6 +23,7 @@ mod outside;
 mod reinvocation;
 mod rights;
 mod scene;
+mod services;
 mod spark;
 pub mod suite;
 mod training;

@@ -10,7 +10,7 @@ use super::HadoopLimits;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HadoopSource {
-    /// Directory with core-site.xml and hdfs-site.xml.
+    /// Directory with core-site.xml, hdfs-site.xml and, for tokens of YARN, yarn-site.xml.
     #[serde(default = "default_conf_dir")]
     pub conf_dir: PathBuf,
     /// Our own Kerberos principal, with the realm.
@@ -18,12 +18,12 @@ pub struct HadoopSource {
     /// Short name that may renew what is issued; the principal's own if left out.
     #[serde(default)]
     pub renewer: Option<String>,
-    /// PEM bundle for NameNodes and KMS that serve https with a private CA.
+    /// PEM bundle for services of Hadoop that serve https with a private CA.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
     #[serde(default)]
     pub kms: Kms,
-    /// Limit of one call to one NameNode or KMS.
+    /// Limit of one call to one host.
     #[serde(default = "default_hadoop_timeout")]
     pub timeout_seconds: u64,
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct HadoopSource {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kms {
-    /// As the NameNode's own defaults say (GETSERVERDEFAULTS keyProviderUri).
+    /// As the NameNode's own defaults say (GETSERVERDEFAULTS keyProviderUri), or else the configuration.
     #[default]
     Auto,
     Off,

@@ -1,4 +1,4 @@
-//! The clocks of the NameNodes against ours. Kerberos hides a skew from clients until a server refuses their tickets.
+//! The clocks of Hadoop's servers against ours. Kerberos hides a skew from clients until a server refuses their tickets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use crate::chain;
 use crate::config::Config;
 use crate::hadoop::http::Http;
 use crate::hadoop::spnego::Negotiate;
-use crate::hadoop::{HadoopError, HadoopServices, webhdfs};
+use crate::hadoop::{HadoopError, HadoopServices};
 
 /// Kerberos allows five minutes: one is time enough to act.
 const MOST: i64 = 60;
 
-/// Asks every NameNode for the time.
+/// Asks every server for the time.
 pub(super) async fn check(
     config: &Config,
     services: &HadoopServices,
@@ -27,11 +27,10 @@ pub(super) async fn check(
         // The configuration's own check has said so.
         return Vec::new();
     };
-    let all = services.cluster().services.iter();
     let mut findings = Vec::new();
-    for namenode in all.flat_map(|service| &service.namenodes) {
-        let date = http.date(&webhdfs::host(namenode)).await;
-        findings.push(judged(&namenode.host, date, Timestamp::now()));
+    for server in services.servers() {
+        let date = http.date(&server).await;
+        findings.push(judged(server.name(), date, Timestamp::now()));
     }
     findings
 }
@@ -46,7 +45,7 @@ fn judged(host: &str, date: Result<Option<String>, HadoopError>, now: Timestamp)
     let Some(shown) = shown else {
         return Finding::bad(
             check,
-            "its answers have no date: see that its web address names a NameNode",
+            "its answers have no date: see that its web address names a service of Hadoop",
         );
     };
     let off = shown.timestamp().as_second() - now.as_second();

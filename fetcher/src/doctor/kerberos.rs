@@ -8,7 +8,7 @@ use crate::hadoop::HadoopServices;
 use crate::hadoop::keytab::{Keytab, KeytabError};
 use crate::hadoop::spnego::{Principal, Spnego};
 
-/// Looks into the keytab, and gets a ticket for every NameNode's web server with it.
+/// Looks into the keytab, and gets a ticket for every web server with it.
 pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Finding> {
     let named = std::env::var("KRB5_CLIENT_KTNAME").ok();
     let mut findings = vec![Finding::of("keytab", keytab(config, named.as_deref()))];
@@ -16,14 +16,9 @@ pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Fin
         return findings;
     };
     let spnego = Arc::new(Spnego::new(principal));
-    for namenode in services
-        .cluster()
-        .services
-        .iter()
-        .flat_map(|service| &service.namenodes)
-    {
-        let ticket = spnego.probe(&namenode.host).await;
-        let check = format!("ticket for HTTP/{}", namenode.host);
+    for server in services.servers() {
+        let ticket = spnego.probe(server.name()).await;
+        let check = format!("ticket for HTTP/{}", server.name());
         findings.push(Finding::of(
             check,
             ticket.map(|()| "the KDC gives one".into()),

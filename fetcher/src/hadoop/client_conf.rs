@@ -5,18 +5,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::conf::Conf;
+use super::conf::{Conf, FILES};
 
-const FILES: [&str; 2] = ["core-site.xml", "hdfs-site.xml"];
-
-/// What clients of HDFS and KMS need, and what they may be tuned by.
-const KEYS: [&str; 26] = [
+/// What clients of HDFS, KMS and YARN need, and what they may be tuned by.
+const KEYS: [&str; 45] = [
     "fs.defaultFS",
     "fs.permissions.umask-mode",
     "hadoop.security.authentication",
     "hadoop.security.authorization",
     "hadoop.security.token.service.use_ip",
+    "hadoop.security.key.provider.path",
     "hadoop.rpc.protection",
+    "fs.viewfs.rename.strategy",
+    "fs.viewfs.enable.inner.cache",
+    "dfs.encryption.key.provider.uri",
     "dfs.nameservices",
     "dfs.internal.nameservices",
     "dfs.http.policy",
@@ -37,10 +39,25 @@ const KEYS: [&str; 26] = [
     "dfs.client.failover.sleep.max.millis",
     "ipc.client.connect.timeout",
     "ipc.client.connect.max.retries.on.timeouts",
+    "yarn.http.policy",
+    "yarn.application.classpath",
+    "yarn.client.failover-proxy-provider",
+    "yarn.client.failover-max-attempts",
+    "yarn.client.failover-sleep-base-ms",
+    "yarn.client.failover-sleep-max-ms",
+    "yarn.resourcemanager.cluster-id",
+    "yarn.resourcemanager.ha.enabled",
+    "yarn.resourcemanager.ha.rm-ids",
+    "yarn.resourcemanager.principal",
+    "yarn.resourcemanager.hostname",
+    "yarn.resourcemanager.address",
+    "yarn.resourcemanager.scheduler.address",
+    "yarn.resourcemanager.webapp.address",
+    "yarn.resourcemanager.webapp.https.address",
 ];
 
-/// Keys that end with the id of a name service, NameNode or mount table.
-const PREFIXES: [&str; 7] = [
+/// Keys that end with the id of a name service, NameNode, mount table or ResourceManager.
+const PREFIXES: [&str; 12] = [
     "dfs.ha.namenodes.",
     "dfs.namenode.rpc-address.",
     "dfs.namenode.http-address.",
@@ -48,6 +65,11 @@ const PREFIXES: [&str; 7] = [
     "dfs.client.failover.proxy.provider.",
     "dfs.client.failover.random.order.",
     "fs.viewfs.mounttable.",
+    "yarn.resourcemanager.hostname.",
+    "yarn.resourcemanager.address.",
+    "yarn.resourcemanager.scheduler.address.",
+    "yarn.resourcemanager.webapp.address.",
+    "yarn.resourcemanager.webapp.https.address.",
 ];
 
 /// How Hadoop and its connectors name secrets; for variables inside values that may pass, whose names
@@ -92,8 +114,8 @@ impl<'a> ClientConf<'a> {
     /// File name → content.
     #[must_use]
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        FILES
-            .into_iter()
+        let given = FILES.into_iter().filter(|file| self.conf.has_file(file));
+        given
             .map(|file| (file.to_owned(), self.file(file)))
             .collect()
     }
@@ -211,6 +233,7 @@ mod tests {
             .concat(),
         );
         let files = ClientConf::new(&conf).files();
+        assert_eq!(files.len(), 2);
         let core = String::from_utf8(files["core-site.xml"].clone()).unwrap();
         let hdfs = String::from_utf8(files["hdfs-site.xml"].clone()).unwrap();
         assert!(
@@ -223,6 +246,25 @@ mod tests {
                 hdfs.matches("<name>").count()
             ),
             (2, 5)
+        );
+    }
+
+    #[test]
+    fn who_submits_to_yarn_finds_its_managers() {
+        let passes = property("yarn.resourcemanager.address.rm1", "a:8032")
+            + &property("yarn.resourcemanager.ha.rm-ids", "rm1,rm2");
+        let stays = property("yarn.resourcemanager.keytab", "/k")
+            + &property("yarn.resourcemanager.zk-auth", "digest:a:s3cr3t")
+            + &property("yarn.timeline-service.http-authentication.x", "s3cr3t");
+        let conf = Conf::from_all(["", "", &(passes + &stays)]);
+        let files = ClientConf::new(&conf).files();
+        let [(name, content)] = &files.into_iter().collect::<Vec<_>>()[..] else {
+            panic!("one file")
+        };
+        let text = String::from_utf8(content.clone()).unwrap();
+        assert_eq!(
+            (name.as_str(), text.matches("<name>").count()),
+            ("yarn-site.xml", 2)
         );
     }
 

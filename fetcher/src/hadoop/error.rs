@@ -6,6 +6,7 @@ use ::http::StatusCode;
 use kube2hadoop_stamp::HadoopUser;
 use thiserror::Error;
 
+use super::product::Product;
 use super::spnego::SpnegoError;
 
 /// One failed call. The texts go to users and logs: they hold no token and no URL with one.
@@ -13,12 +14,12 @@ use super::spnego::SpnegoError;
 pub enum HadoopError {
     /// No host of the service answered.
     #[error(
-        "no host of {service} answered ({tried}): see that it runs and that its addresses in hdfs-site.xml are right"
+        "no host of {service} answered ({tried}): see that it runs and that its addresses in the Hadoop configuration are right"
     )]
     Unreachable { service: String, tried: String },
-    /// Every NameNode is standby.
+    /// Every NameNode or ResourceManager is standby.
     #[error(
-        "every NameNode of {service} is standby: make one active (`hdfs haadmin -transitionToActive`)"
+        "every host of {service} is standby: make one active (-transitionToActive of `hdfs haadmin` or `yarn rmadmin`)"
     )]
     AllStandby { service: String },
     /// The active NameNode does not write now.
@@ -36,22 +37,24 @@ pub enum HadoopError {
     },
     /// Proxy user rights: groups and users.
     #[error(
-        "{service} does not let us act for {user} ({message}): add {user} or one of their groups to hadoop.proxyuser.{principal}.users or hadoop.proxyuser.{principal}.groups in its core-site.xml{kms}, and see that the user and the groups are known on its hosts",
-        kms = kms_hint(.service, .principal)
+        "{service} does not let us act for {user} ({message}): add {user} or one of their groups to {prefix}.{principal}.users or {prefix}.{principal}.groups in its {file}, and see that the user and the groups are known on its hosts",
+        prefix = .product.proxy_prefix(), file = .product.proxy_file()
     )]
     NotImpersonated {
         service: String,
+        product: Product,
         principal: String,
         user: String,
         message: String,
     },
     /// Proxy user rights: hosts.
     #[error(
-        "{service} does not let us act for others from this address ({message}): add it to hadoop.proxyuser.{principal}.hosts in its core-site.xml{kms}",
-        kms = kms_hint(.service, .principal)
+        "{service} does not let us act for others from this address ({message}): add it to {prefix}.{principal}.hosts in its {file}",
+        prefix = .product.proxy_prefix(), file = .product.proxy_file()
     )]
     HostNotAllowed {
         service: String,
+        product: Product,
         principal: String,
         message: String,
     },
@@ -75,18 +78,9 @@ pub enum HadoopError {
     },
     /// Not what such a service answers.
     #[error(
-        "{host} did not answer like a Hadoop service ({what}): see that the http(s) addresses in hdfs-site.xml name its web port, and that no proxy is in between"
+        "{host} did not answer like a Hadoop service ({what}): see that the http(s) addresses in the Hadoop configuration name its web port, and that no proxy is in between"
     )]
     BadAnswer { host: String, what: String },
-}
-
-fn kms_hint(service: &str, principal: &str) -> String {
-    match service {
-        "kms" => {
-            format!(" (in kms-site.xml: hadoop.kms.proxyuser.{principal}.users, groups and hosts)")
-        }
-        _ => String::new(),
-    }
 }
 
 impl HadoopError {

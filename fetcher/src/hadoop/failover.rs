@@ -3,24 +3,28 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ::http::{Method, StatusCode};
+use futures::future::join_all;
 use serde::de::IgnoredAny;
 
 use super::HadoopError;
-use super::http::Host;
+use super::http::{Host, Request};
+use super::product::Product;
 use super::remote::{self, Answer, Asked};
 use super::services::Caller;
 
-/// NameNodes of a name service, or the KMS of one key provider.
+/// NameNodes of a name service, ResourceManagers, or the KMS of one key provider.
 pub(super) struct Hosts {
     service: String,
+    product: Product,
     hosts: Vec<Host>,
     active: AtomicUsize,
 }
 
 impl Hosts {
-    pub(super) fn new(service: impl Into<String>, hosts: Vec<Host>) -> Self {
+    pub(super) fn new(service: impl Into<String>, product: Product, hosts: Vec<Host>) -> Self {
         Self {
             service: service.into(),
+            product,
             hosts,
             active: AtomicUsize::new(0),
         }
@@ -30,12 +34,15 @@ impl Hosts {
         &self.service
     }
 
+    pub(super) fn product(&self) -> Product {
+        self.product
+    }
+
     /// Asks one host after the other until one decides. `also` says what else is worth another host.
     pub(super) async fn call(
         &self,
         caller: &Caller,
-        method: Method,
-        query: &str,
+        request: &Request<'_>,
         user: Option<&str>,
         also: fn(&HadoopError) -> bool,
     ) -> Result<(Answer, &Host), HadoopError> {
@@ -45,7 +52,7 @@ impl Hosts {
             let Some(host) = self.hosts.get(index) else {
                 continue;
             };
-            match self.ask(caller, host, method.clone(), query, user).await {
+            match self.ask(caller, host, request, user).await {
                 Err(error) if error.next_host() || also(&error) => {
                     failed.push((host.base().to_owned(), error));
                 }
@@ -62,29 +69,48 @@ impl Hosts {
         &self,
         caller: &Caller,
         host: &Host,
-        method: Method,
-        query: &str,
+        request: &Request<'_>,
         user: Option<&str>,
     ) -> Result<Answer, HadoopError> {
-        let may_be_empty = method != Method::GET;
-        let answer = caller.http.call(host, method, query).await?;
-        if answer.status == StatusCode::OK {
+        let may_be_empty = request.method() != Method::GET;
+        let answer = caller.http.call(host, request).await?;
+        if answer.status == StatusCode::OK && !remote::is_standby_manager(&answer) {
             // A stranger that answers 200 to everything must not pass for the active one.
             if !(may_be_empty && answer.body.is_empty()) {
                 let _: IgnoredAny = remote::json(&answer, host.base())?;
             }
             return Ok(answer);
         }
+        if self.product == Product::HttpFs && request.cancels() && remote::is_gone(&answer) {
+            return Err(HadoopError::Unknown {
+                service: self.service.clone(),
+                message: answer.status.to_string(),
+            });
+        }
         let principal = &caller.principal;
         Err(remote::failure(
             &answer,
             Asked {
                 service: &self.service,
+                product: self.product,
                 host: host.base(),
                 principal,
                 user,
             },
         ))
+    }
+
+    /// What each host answers, whatever the others do.
+    pub(super) async fn each(
+        &self,
+        caller: &Caller,
+        request: &Request<'_>,
+    ) -> Vec<(&Host, Result<Answer, HadoopError>)> {
+        let asked = self.hosts.iter().map(|host| async move {
+            let answer = self.ask(caller, host, request, None).await;
+            (host, answer)
+        });
+        join_all(asked).await
     }
 
     /// One error for all: the one that says most.

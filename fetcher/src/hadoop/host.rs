@@ -47,6 +47,18 @@ impl HostPort {
         matches!(self.host.as_str(), "0.0.0.0" | "::")
     }
 
+    /// A server's address as configured; where it only says what it listens on, or nothing, the host is `beside`'s.
+    #[must_use]
+    pub(super) fn or_beside(configured: Option<Self>, beside: &Self, port: u16) -> Self {
+        match configured {
+            Some(address) if !address.is_wildcard() => address,
+            other => Self {
+                host: beside.host.clone(),
+                port: other.map_or(port, |address| address.port),
+            },
+        }
+    }
+
     /// `ip:port`, the token service that Java looks for unless use_ip is off; nothing if the name does
     /// not resolve.
     pub(super) async fn by_ip(&self) -> Option<String> {

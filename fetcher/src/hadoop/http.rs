@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::http::header::{
-    AUTHORIZATION, COOKIE, DATE, HeaderMap, HeaderValue, SET_COOKIE, WWW_AUTHENTICATE,
+    AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
+    WWW_AUTHENTICATE,
 };
 use ::http::{Method, StatusCode};
 use base64::Engine as _;
@@ -34,6 +35,8 @@ pub struct Host {
     base: String,
     /// For `HTTP@name`.
     name: String,
+    /// What gives the address, for messages.
+    setting: String,
     login: Login,
     cookie: RwLock<Option<Cookie>>,
     /// One login at a time; who waits takes the cookie that it brought.
@@ -49,10 +52,16 @@ pub struct Login {
 
 impl Host {
     #[must_use]
-    pub fn new(base: impl Into<String>, name: impl Into<String>, login: Login) -> Self {
+    pub fn new(
+        base: impl Into<String>,
+        name: impl Into<String>,
+        setting: impl Into<String>,
+        login: Login,
+    ) -> Self {
         Self {
             base: base.into(),
             name: name.into(),
+            setting: setting.into(),
             login,
             cookie: RwLock::default(),
             logging_in: tokio::sync::Mutex::default(),
@@ -65,6 +74,12 @@ impl Host {
         &self.base
     }
 
+    /// Its name in Kerberos: `HTTP/name`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     fn cookie(&self) -> Option<Cookie> {
         self.cookie
             .read()
@@ -75,8 +90,63 @@ impl Host {
     fn unreachable(&self, reason: impl std::fmt::Display) -> HadoopError {
         HadoopError::Unreachable {
             service: self.base.clone(),
-            tried: format!("{}: {reason}", self.base),
+            tried: format!("{}: {reason}; {}", self.base, self.setting),
         }
+    }
+}
+
+/// What is asked of one host, and of the next.
+pub(super) struct Request<'a> {
+    method: Method,
+    /// Path and query.
+    path: &'a str,
+    json: Option<String>,
+    secret: Option<Header>,
+}
+
+type Header = (HeaderName, HeaderValue);
+
+impl<'a> Request<'a> {
+    pub(super) fn new(method: Method, path: &'a str) -> Self {
+        Self {
+            method,
+            path,
+            json: None,
+            secret: None,
+        }
+    }
+
+    pub(super) fn get(path: &'a str) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(super) fn put(path: &'a str) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
+    /// With a body.
+    pub(super) fn json(self, json: String) -> Self {
+        Self {
+            json: Some(json),
+            ..self
+        }
+    }
+
+    /// With a header that nobody may see.
+    pub(super) fn secret(self, name: HeaderName, value: &str) -> Self {
+        let value = secret_header(value);
+        Self {
+            secret: value.map(|value| (name, value)),
+            ..self
+        }
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(super) fn cancels(&self) -> bool {
+        self.path.contains("op=CANCELDELEGATIONTOKEN")
     }
 }
 
@@ -118,9 +188,8 @@ impl Http {
     /// No answer, or no session.
     pub async fn date(&self, host: &Host) -> Result<Option<String>, HadoopError> {
         let cookie = self.session(host, None).await?;
-        let Login { method, path } = host.login.clone();
-        let header = cookie_header(&cookie);
-        let (headers, _) = self.send(host, method, path, header).await?;
+        let login = Request::new(host.login.method.clone(), host.login.path);
+        let (headers, _) = self.send(host, &login, cookie_header(&cookie)).await?;
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         Ok(date.map(str::to_owned))
     }
@@ -129,26 +198,19 @@ impl Http {
     pub(super) async fn call(
         &self,
         host: &Host,
-        method: Method,
-        query: &str,
+        request: &Request<'_>,
     ) -> Result<Answer, HadoopError> {
         let cookie = match host.cookie() {
             Some(cookie) => cookie,
             None => self.session(host, None).await?,
         };
-        let answer = self
-            .send(host, method.clone(), query, cookie_header(&cookie))
-            .await?
-            .1;
+        let answer = self.send(host, request, cookie_header(&cookie)).await?.1;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         // The server restarted, or the cookie's ten hours are over.
         let cookie = self.session(host, Some(&cookie)).await?;
-        let answer = self
-            .send(host, method, query, cookie_header(&cookie))
-            .await?
-            .1;
+        let answer = self.send(host, request, cookie_header(&cookie)).await?.1;
         if answer.status == StatusCode::UNAUTHORIZED {
             return Err(remote::ticket_refused(&host.base, &answer));
         }
@@ -190,9 +252,8 @@ impl Http {
             .map_err(Arc::new)?;
         let token = Zeroizing::new(format!("Negotiate {}", STANDARD.encode(started.token())));
         let header = secret_header(&token).map(|value| (AUTHORIZATION, value));
-        let (headers, answer) = self
-            .send(host, host.login.method.clone(), host.login.path, header)
-            .await?;
+        let login = Request::new(host.login.method.clone(), host.login.path);
+        let (headers, answer) = self.send(host, &login, header).await?;
         let Some(cookie) = auth_cookie(&headers) else {
             return Err(remote::ticket_refused(&host.base, &answer));
         };
@@ -210,13 +271,18 @@ impl Http {
     async fn send(
         &self,
         host: &Host,
-        method: Method,
-        path: &str,
-        header: Option<(::http::HeaderName, HeaderValue)>,
+        asked: &Request<'_>,
+        login: Option<Header>,
     ) -> Result<(HeaderMap, Answer), HadoopError> {
-        let mut request = self.client.request(method, format!("{}{path}", host.base));
-        if let Some((name, value)) = header {
+        let url = format!("{}{}", host.base, asked.path);
+        let mut request = self.client.request(asked.method.clone(), url);
+        for (name, value) in login.into_iter().chain(asked.secret.clone()) {
             request = request.header(name, value);
+        }
+        if let Some(json) = &asked.json {
+            request = request
+                .header(CONTENT_TYPE, "application/json")
+                .body(json.clone());
         }
         // A URL may hold a token: it never gets into a message.
         let failed = |error: reqwest::Error| host.unreachable(describe(error.without_url()));
@@ -255,7 +321,7 @@ fn describe(error: reqwest::Error) -> String {
     }
 }
 
-fn cookie_header(cookie: &Cookie) -> Option<(::http::HeaderName, HeaderValue)> {
+fn cookie_header(cookie: &Cookie) -> Option<Header> {
     secret_header(cookie).map(|value| (COOKIE, value))
 }
 

@@ -1,6 +1,6 @@
-//! What WebHDFS and the KMS have in common: the shape of their token operations.
+//! What WebHDFS, HttpFS and the KMS have in common: the shape of their token operations.
 
-use kube2hadoop_client::credentials::{CredentialsError, Identifier, Token};
+use kube2hadoop_client::credentials::{Identifier, Token};
 use kube2hadoop_client::secret::SecretString;
 use kube2hadoop_stamp::HadoopUser;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -24,7 +24,7 @@ struct UrlString {
     url_string: SecretString,
 }
 
-fn secret<'de, D: Deserializer<'de>>(text: D) -> Result<SecretString, D::Error> {
+pub(super) fn secret<'de, D: Deserializer<'de>>(text: D) -> Result<SecretString, D::Error> {
     String::deserialize(text).map(SecretString::from)
 }
 
@@ -54,32 +54,17 @@ pub(super) fn token(
     let identifier = token
         .parse_identifier()
         .map_err(|error| bad(error.to_string()))?;
-    if identifier.owner != user.as_str() {
-        return Err(bad(format!(
-            "a token of {:?} instead of {user}",
-            identifier.owner
-        )));
-    }
+    owned(&identifier, user).map_err(bad)?;
     Ok((token, identifier))
 }
 
-/// The token once for each text that clients look for, which is its alias and its service.
-/// Kind and service are labels outside what is signed: written here, for any version of Hadoop.
-pub(super) fn copies(
-    token: &Token,
-    kind: &str,
-    spellings: Vec<String>,
-    host: &str,
-) -> Result<Vec<(String, Token)>, HadoopError> {
-    let copy = |spelling: String| {
-        let token = token.relabelled(kind, &spelling)?;
-        Ok((spelling, token))
-    };
-    let all: Result<Vec<_>, CredentialsError> = spellings.into_iter().map(copy).collect();
-    all.map_err(|error| HadoopError::BadAnswer {
-        host: host.into(),
-        what: error.to_string(),
-    })
+/// Whether it is `user`'s.
+pub(super) fn owned(identifier: &Identifier, user: &HadoopUser) -> Result<(), String> {
+    let owner = &identifier.owner;
+    if owner == user.as_str() {
+        return Ok(());
+    }
+    Err(format!("a token of {owner:?} instead of {user}"))
 }
 
 /// Adds the dates to the copies of one token.

@@ -10,50 +10,67 @@ use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
 
 use super::failover::Hosts;
-use super::http::{Host, Login};
+use super::http::{Host, Login, Request};
 use super::interval::Interval;
 use super::issued::{self, encode};
 use super::key_provider::{InvalidKeyProvider, KeyProvider};
+use super::label::{self, Label};
+use super::product::Product;
 use super::services::Caller;
-use super::webhdfs::WebHdfs;
+use super::webhdfs::{KeyProviderAnswer, WebHdfs};
 use super::{HadoopError, Issued, TokenService};
 
 const NAME: &str = "kms";
 const KIND: &str = "kms-dt";
 const PATH: &str = "/v1/";
+/// What gives its address.
+const SETTING: &str = "hadoop.security.key.provider.path of the NameNodes";
 /// The KMS's own default (hadoop.kms.authentication.delegation-token.renew-interval.sec).
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long «there is no KMS» is believed.
 const NONE_FOR: Duration = Duration::from_secs(3600);
 
-/// The KMS that the name services use.
+/// The KMS that the file systems use.
 pub(super) struct Kms {
     caller: Arc<Caller>,
-    name_services: Vec<Arc<WebHdfs>>,
+    file_systems: Vec<Arc<WebHdfs>>,
+    /// As the configuration says, for file systems that cannot say it: routers, and Hadoop before 2.9.
+    configured: Option<String>,
     /// By URI; kept for the sessions.
     known: Mutex<BTreeMap<String, Arc<Hosts>>>,
     interval: Interval,
 }
 
 impl Kms {
-    pub(super) fn new(caller: Arc<Caller>, name_services: Vec<Arc<WebHdfs>>) -> Self {
+    pub(super) fn new(
+        caller: Arc<Caller>,
+        file_systems: Vec<Arc<WebHdfs>>,
+        configured: Option<String>,
+    ) -> Self {
         Self {
             caller,
-            name_services,
+            file_systems,
+            configured,
             known: Mutex::default(),
             interval: Interval::assumed(DAY),
         }
     }
 
-    /// As the NameNodes name them. One that is down must not take the others' keys away.
-    async fn providers(&self) -> Result<Vec<KeyProvider>, HadoopError> {
+    /// As the file systems name them. One that is down must not take the others' keys away.
+    async fn providers(&self, user: &HadoopUser) -> Result<Vec<KeyProvider>, HadoopError> {
         let mut found: Vec<KeyProvider> = Vec::new();
         let mut failed = None;
         let mut answered = false;
-        for answer in join_all(self.name_services.iter().map(|it| it.key_provider())).await {
+        let asked = self.file_systems.iter().map(|it| it.key_provider(user));
+        for answer in join_all(asked).await {
             match answer {
-                Ok(uri) => {
+                Ok(answer) => {
                     answered = true;
+                    let uri = match answer {
+                        KeyProviderAnswer::Uri(uri) => Some(uri),
+                        KeyProviderAnswer::None => None,
+                        KeyProviderAnswer::Unknown => self.configured.clone(),
+                    };
                     let provider = uri.map(|uri| uri.parse()).transpose().map_err(
                         |error: InvalidKeyProvider| HadoopError::BadAnswer {
                             host: NAME.into(),
@@ -68,7 +85,7 @@ impl Kms {
         match failed {
             Some(error) if !answered => Err(error),
             Some(error) => {
-                tracing::warn!(%error, "a name service did not say which KMS it uses");
+                tracing::warn!(%error, "a file system did not say which KMS it uses");
                 Ok(found)
             }
             None => Ok(found),
@@ -87,7 +104,7 @@ impl Kms {
     async fn get_tokens(&self, user: &HadoopUser) -> Result<Issued, HadoopError> {
         self.caller.check(user)?;
         let mut all: Option<Issued> = None;
-        for provider in self.providers().await? {
+        for provider in self.providers(user).await? {
             let one = self.get_token(&provider, user).await?;
             all = Some(match all {
                 Some(before) => merge(before, one),
@@ -105,16 +122,13 @@ impl Kms {
         let (name, renewer) = (encode(user.as_str()), encode(&self.caller.renewer));
         let query = format!("{PATH}?op=GETDELEGATIONTOKEN&doAs={name}&renewer={renewer}");
         let hosts = self.hosts(provider);
-        let call = hosts.call(
-            &self.caller,
-            Method::GET,
-            &query,
-            Some(user.as_str()),
-            |_| false,
-        );
+        let request = Request::get(&query);
+        let call = hosts.call(&self.caller, &request, Some(user.as_str()), |_| false);
         let (answer, host) = call.await?;
         let (token, identifier) = issued::token(&answer, host.base(), user)?;
-        let copies = issued::copies(&token, KIND, provider.spellings(), host.base())?;
+        let spellings = provider.spellings().into_iter();
+        let labels: Vec<_> = spellings.map(|text| Label::text(KIND, text)).collect();
+        let copies = label::copies(&token, &labels, host.base()).await?;
         issued::complete(self, &self.interval, copies, &identifier).await
     }
 
@@ -135,9 +149,9 @@ impl Kms {
                 })?;
         let query = issued::token_query(PATH, operation, token);
         let hosts = self.hosts(&provider);
-        let (answer, host) = hosts
-            .call(&self.caller, Method::PUT, &query, None, HadoopError::lost)
-            .await?;
+        let request = Request::put(&query);
+        let call = hosts.call(&self.caller, &request, None, HadoopError::lost);
+        let (answer, host) = call.await?;
         Ok((answer, host.base().to_owned()))
     }
 }
@@ -150,8 +164,8 @@ fn members(provider: &KeyProvider) -> Hosts {
     };
     let hosts = provider
         .members()
-        .map(|(base, name)| Host::new(base, name, login.clone()));
-    Hosts::new(NAME, hosts.collect())
+        .map(|(base, name)| Host::new(base, name, SETTING, login.clone()));
+    Hosts::new(NAME, Product::Kms, hosts.collect())
 }
 
 /// Several KMS count as one service: the first to expire decides.
@@ -205,6 +219,22 @@ impl TokenService for Kms {
                     .await
                     .map(drop),
             )
+        }
+        .boxed()
+    }
+
+    fn strangers_to<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Vec<String>> {
+        async move {
+            let Ok(provider) = token.service().parse() else {
+                return Vec::new();
+            };
+            let query = issued::token_query(PATH, "RENEWDELEGATIONTOKEN", token);
+            let hosts = self.hosts(&provider);
+            let answers = hosts.each(&self.caller, &Request::put(&query)).await;
+            let strangers = answers
+                .into_iter()
+                .filter(|(_, answer)| answer.as_ref().is_err_and(HadoopError::lost));
+            strangers.map(|(host, _)| host.base().to_owned()).collect()
         }
         .boxed()
     }

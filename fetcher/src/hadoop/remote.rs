@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::HadoopError;
+use super::product::Product;
 
 /// How much of a server's text goes into our messages.
 const MAX_TEXT: usize = 300;
@@ -24,6 +25,7 @@ pub(super) struct Answer {
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) service: &'a str,
+    pub(super) product: Product,
     pub(super) host: &'a str,
     pub(super) principal: &'a str,
     pub(super) user: Option<&'a str>,
@@ -60,10 +62,18 @@ pub(super) fn json<T: DeserializeOwned>(answer: &Answer, host: &str) -> Result<T
 
 /// What a refusal means.
 pub(super) fn failure(answer: &Answer, asked: Asked<'_>) -> HadoopError {
+    if is_standby_manager(answer) {
+        return HadoopError::AllStandby {
+            service: asked.service.into(),
+        };
+    }
     let said = serde_json::from_slice::<RemoteAnswer>(&answer.body)
         .map(|it| it.remote)
         .ok();
-    let Some(said) = said.or_else(|| in_reason_phrase(answer)) else {
+    let said = said
+        .or_else(|| in_reason_phrase(answer))
+        .or_else(|| in_plain_text(answer, asked.product));
+    let Some(said) = said else {
         if gss_failure(answer).is_some() {
             return ticket_refused(asked.host, answer);
         }
@@ -88,11 +98,11 @@ pub(super) fn failure(answer: &Answer, asked: Asked<'_>) -> HadoopError {
 }
 
 fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
-    let service = asked.service.to_owned();
+    let (service, product) = (asked.service.to_owned(), asked.product);
     let principal = asked.principal.to_owned();
     let text = message.to_owned();
     match exception {
-        "StandbyException" | "ObserverRetryOnActiveException" => {
+        "StandbyException" | "ObserverRetryOnActiveException" | "RouterSafeModeException" => {
             HadoopError::AllStandby { service }
         }
         "SafeModeException" => HadoopError::SafeMode {
@@ -103,9 +113,15 @@ fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
             service,
             message: text,
         },
+        // A router that has not heard of its NameNodes for a while; another one may have.
+        _ if message.contains("Cannot locate a registered namenode") => HadoopError::Unreachable {
+            service,
+            tried: format!("{}: {text}", asked.host),
+        },
         _ if message.contains("Unauthorized connection for super-user") => {
             HadoopError::HostNotAllowed {
                 service,
+                product,
                 principal,
                 message: text,
             }
@@ -114,6 +130,7 @@ fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
             let user = asked.user.unwrap_or("the user").to_owned();
             HadoopError::NotImpersonated {
                 service,
+                product,
                 principal,
                 user,
                 message: text,
@@ -123,12 +140,10 @@ fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
             service,
             message: text,
         },
-        "AccessControlException" if message.contains("non-matching renewer") => {
-            HadoopError::NotRenewer {
-                service,
-                message: text,
-            }
-        }
+        _ if message.contains("non-matching renewer") => HadoopError::NotRenewer {
+            service,
+            message: text,
+        },
         _ => HadoopError::Refused {
             service,
             exception: clean(exception),
@@ -137,11 +152,31 @@ fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
     }
 }
 
+/// A ResourceManager that does not lead says so in a redirection to the one that does, or, where none does, in any
+/// status (RMWebAppFilter).
+pub(super) fn is_standby_manager(answer: &Answer) -> bool {
+    let spellings: [&[u8]; 3] = [
+        b"This is standby RM",
+        b"Can not find any active RM",
+        b"There is no active RM",
+    ];
+    spellings.iter().any(|it| answer.body.starts_with(it))
+}
+
+/// An HttpFS has no words for it when a token to cancel is gone already.
+pub(super) fn is_gone(answer: &Answer) -> bool {
+    answer.status == StatusCode::NOT_FOUND && answer.body.is_empty()
+}
+
 /// «Unknown token» in each of its spellings. A KMS that forgot its tokens says «wrong password».
 fn means_lost(exception: &str, message: &str) -> bool {
     let spellings = [
         "InvalidToken",
         "can't be found in cache",
+        "Token not found",
+        "unknown token",
+        "tried to renew an expired token",
+        "Could not decode encoded token",
         "with wrong password",
         "Invalid delegation token, cannot cancel",
     ];
@@ -164,6 +199,17 @@ fn in_reason_phrase(answer: &Answer) -> Option<RemoteException> {
     Some(RemoteException {
         exception: exception.into(),
         message: Some(message.into()),
+    })
+}
+
+/// A ResourceManager that refuses a renewal or cancellation says why in its body, and calls it JSON.
+fn in_plain_text(answer: &Answer, product: Product) -> Option<RemoteException> {
+    let refuses = product == Product::ResourceManager && answer.status == StatusCode::FORBIDDEN;
+    let text = str::from_utf8(&answer.body).ok().filter(|_| refuses)?;
+    let words = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    words.then(|| RemoteException {
+        exception: "AccessControlException".into(),
+        message: Some(text.into()),
     })
 }
 

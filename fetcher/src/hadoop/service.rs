@@ -1,6 +1,6 @@
 //! What every Hadoop service that issues delegation tokens can do.
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
 
@@ -26,16 +26,17 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// Each delegation token once: what has to be renewed and cancelled.
+    /// Each delegation token once: what has to be renewed and cancelled. Of its copies the one with the longest service
+    /// text, since that of several KMS names them all, and one of them may be down.
     #[must_use]
     pub fn distinct(&self) -> Vec<&Token> {
         let mut seen: Vec<&Token> = Vec::new();
         for (_, token) in &self.tokens {
-            if !seen
-                .iter()
-                .any(|other| other.identifier() == token.identifier())
-            {
-                seen.push(token);
+            let same = |other: &&mut &Token| other.identifier() == token.identifier();
+            match seen.iter_mut().find(same) {
+                Some(other) if other.service().len() < token.service().len() => *other = token,
+                Some(_) => {}
+                None => seen.push(token),
             }
         }
         seen
@@ -44,7 +45,7 @@ impl Issued {
 
 /// Issues, renews and cancels delegation tokens.
 pub trait TokenService: Send + Sync {
-    /// As users write it in the `services` annotation: the name service's id, or `kms`.
+    /// As users write it in the `services` annotation: the file system's id, `yarn` or `kms`.
     fn name(&self) -> &str;
 
     /// Gets new tokens of `user`.
@@ -56,4 +57,9 @@ pub trait TokenService: Send + Sync {
 
     /// Cancels; a token that is gone already is a success.
     fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>>;
+
+    /// Which hosts of the service do not know a token that another of them has just issued.
+    fn strangers_to<'a>(&'a self, _token: &'a Token) -> BoxFuture<'a, Vec<String>> {
+        std::future::ready(Vec::new()).boxed()
+    }
 }

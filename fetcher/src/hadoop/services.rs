@@ -12,24 +12,25 @@ use tokio::sync::watch;
 use super::client_conf::ClientConf;
 use super::client_krb5;
 use super::conf::{Cluster, ClusterError, Conf, ConfError};
-use super::http::Http;
+use super::http::{Host, Http};
 use super::kms::Kms;
+use super::resource_manager::{self, ResourceManagers};
 use super::spnego::{InvalidPrincipal, Negotiate, Principal, Spnego};
 use super::trust::HttpSetupError;
 use super::truststore::{self, TruststoreError};
-use super::webhdfs::WebHdfs;
+use super::webhdfs::{self, WebHdfs};
 use super::{HadoopError, TokenService};
 
 /// How Hadoop is reached, and as whom.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Directory with core-site.xml and hdfs-site.xml.
+    /// Directory with core-site.xml, and where there are such hdfs-site.xml and yarn-site.xml.
     pub conf_dir: PathBuf,
     /// Our own principal, with the realm; its keys are found by KRB5_CLIENT_KTNAME.
     pub principal: String,
     /// Short name that may renew what is issued.
     pub renewer: String,
-    /// PEM bundle of private CAs for https NameNodes and KMS.
+    /// PEM bundle of private CAs for services of Hadoop that serve https.
     pub ca_file: Option<PathBuf>,
     /// Text of the site's krb5.conf, of which pods get what concerns clients; empty if there is none.
     pub krb5_conf: String,
@@ -84,6 +85,46 @@ impl Caller {
     }
 }
 
+/// What clients of old find their KMS by; other key providers (jceks) have no tokens.
+fn key_provider(conf: &Conf) -> Option<String> {
+    let keys = [
+        "hadoop.security.key.provider.path",
+        "dfs.encryption.key.provider.uri",
+    ];
+    let mut uris = keys.into_iter().filter_map(|key| conf.get(key));
+    uris.find(|uri| uri.starts_with("kms://"))
+}
+
+/// `kms` is nothing where no KMS tokens are wanted.
+fn services(
+    caller: &Arc<Caller>,
+    cluster: &Cluster,
+    kms: Option<Option<String>>,
+) -> Vec<Arc<dyn TokenService>> {
+    let interval = cluster.renew_interval;
+    let name_services = cluster
+        .services
+        .iter()
+        .map(|it| WebHdfs::new(Arc::clone(caller), it, interval));
+    let gateways = cluster
+        .gateways
+        .iter()
+        .map(|it| WebHdfs::of_gateway(Arc::clone(caller), it, interval));
+    let file_systems: Vec<_> = name_services.chain(gateways).map(Arc::new).collect();
+    let mut all: Vec<Arc<dyn TokenService>> = Vec::new();
+    for file_system in &file_systems {
+        all.push(Arc::clone(file_system) as Arc<dyn TokenService>);
+    }
+    if let Some(yarn) = &cluster.yarn {
+        all.push(Arc::new(ResourceManagers::new(Arc::clone(caller), yarn)));
+    }
+    if let Some(configured) = kms {
+        let kms = Kms::new(Arc::clone(caller), file_systems, configured);
+        all.push(Arc::new(kms));
+    }
+    all
+}
+
 impl HadoopServices {
     /// Reads the configuration and makes the services; no host is contacted.
     ///
@@ -114,26 +155,8 @@ impl HadoopServices {
             renewer: settings.renewer.clone(),
             deny: settings.deny.clone(),
         });
-        let name_services: Vec<Arc<WebHdfs>> = cluster
-            .services
-            .iter()
-            .map(|service| {
-                Arc::new(WebHdfs::new(
-                    Arc::clone(&caller),
-                    service,
-                    cluster.renew_interval,
-                ))
-            })
-            .collect();
-        let mut services: Vec<Arc<dyn TokenService>> = Vec::new();
-        services.extend(
-            name_services
-                .iter()
-                .map(|it| Arc::clone(it) as Arc<dyn TokenService>),
-        );
-        if settings.kms {
-            services.push(Arc::new(Kms::new(caller, name_services)));
-        }
+        let kms = settings.kms.then(|| key_provider(&conf));
+        let services = services(&caller, &cluster, kms);
         let mut client_conf = ClientConf::new(&conf).files();
         if let Some(ca_file) = &settings.ca_file {
             client_conf.extend(truststore::files(ca_file)?);
@@ -147,7 +170,7 @@ impl HadoopServices {
         })
     }
 
-    /// In a stable order: the name services as configured, then `kms`.
+    /// In a stable order: the file systems as configured, then `yarn`, then `kms`.
     #[must_use]
     pub fn all(&self) -> &[Arc<dyn TokenService>] {
         &self.services
@@ -159,10 +182,19 @@ impl HadoopServices {
         self.services.iter().find(|service| service.name() == name)
     }
 
-    /// What the configuration says of the NameNodes.
-    #[must_use]
-    pub fn cluster(&self) -> &Cluster {
-        &self.cluster
+    /// Every server that is asked for tokens, with no session yet. Of the KMS only a NameNode knows.
+    pub fn servers(&self) -> impl Iterator<Item = Host> {
+        let namenodes = self.cluster.services.iter().flat_map(|it| &it.namenodes);
+        let managers = self.cluster.yarn.iter().flat_map(|it| &it.managers);
+        namenodes
+            .map(|namenode| webhdfs::host(&namenode.web))
+            .chain(
+                self.cluster
+                    .gateways
+                    .iter()
+                    .map(|it| webhdfs::host(&it.web)),
+            )
+            .chain(managers.map(|manager| resource_manager::host(&manager.web)))
     }
 
     /// The configuration for pods, without secrets: file name → content.

@@ -9,7 +9,9 @@ use super::{HadoopError, HadoopServices, Issued, Settings};
 use fake::{DeadKerberos, Fake, FakeKerberos, INTERVAL, ISSUED, LIFE, Recorded};
 
 mod fake;
+mod file_systems;
 mod strangers;
+mod yarn;
 
 const STANDBY: Recorded = (
     403,
@@ -24,6 +26,11 @@ const UNKNOWN: Recorded = (
     r#"{"RemoteException":{"exception":"InvalidToken","message":"Token not found (token for alice)"}}"#,
 );
 
+const FORGOTTEN: Recorded = (
+    403,
+    r#"{"RemoteException":{"exception":"AccessControlException","message":"k2h is trying to renew a token (x) with wrong password"}}"#,
+);
+
 fn property(name: &str, value: &str) -> String {
     format!("<property><name>{name}</name><value>{value}</value></property>")
 }
@@ -33,10 +40,20 @@ fn from_text(text: &str, negotiate: Arc<dyn Negotiate>) -> HadoopServices {
 }
 
 fn with_timeout(text: &str, negotiate: Arc<dyn Negotiate>, timeout: Duration) -> HadoopServices {
+    from_files(&[("core-site.xml", text)], negotiate, timeout)
+}
+
+fn from_files(
+    files: &[(&str, &str)],
+    negotiate: Arc<dyn Negotiate>,
+    timeout: Duration,
+) -> HadoopServices {
     let dir = tempfile::tempdir().unwrap();
     let secure = property("hadoop.security.authentication", "kerberos");
-    let xml = format!("<configuration>{secure}{text}</configuration>");
-    std::fs::write(dir.path().join("core-site.xml"), xml).unwrap();
+    for (file, text) in files {
+        let xml = format!("<configuration>{secure}{text}</configuration>");
+        std::fs::write(dir.path().join(file), xml).unwrap();
+    }
     let settings = Settings {
         conf_dir: dir.path().into(),
         principal: "k2h@EXAMPLE.COM".into(),
@@ -92,12 +109,16 @@ async fn a_token_is_issued_renewed_and_cancelled_in_one_session() {
     let (namenode, address) = Fake::default().start().await;
     let services = ha(&[address]);
     let issued = issue(&services, "ns1").await.unwrap();
-    let [(alias, token)] = &issued.tokens[..] else {
+    let [(alias, token), (_, web)] = &issued.tokens[..] else {
         panic!("{issued:?}")
     };
     assert_eq!(
         (alias.as_str(), token.service(), token.kind()),
         ("ha-hdfs:ns1", "ha-hdfs:ns1", "HDFS_DELEGATION_TOKEN")
+    );
+    assert_eq!(
+        (web.service(), web.kind(), issued.distinct().len()),
+        ("ha-webhdfs:ns1", "WEBHDFS delegation", 1)
     );
     assert_eq!(
         (issued.issued_at, issued.expires_at, issued.max_date),
@@ -260,32 +281,6 @@ async fn nobody_gets_anothers_token_or_a_denied_ones() {
 }
 
 #[tokio::test]
-async fn a_single_namenode_is_found_by_address_and_by_name() {
-    let (_, address) = Fake::default().start().await;
-    let text = property("fs.defaultFS", "hdfs://localhost:9000")
-        + &property("dfs.namenode.http-address", &address.to_string());
-    let issued = issue(
-        &from_text(&text, Arc::new(FakeKerberos::default())),
-        "localhost",
-    )
-    .await
-    .unwrap();
-    let found: Vec<_> = issued
-        .tokens
-        .iter()
-        .map(|(alias, token)| (alias.as_str(), token.service()))
-        .collect();
-    assert_eq!(
-        found,
-        [
-            ("127.0.0.1:9000", "127.0.0.1:9000"),
-            ("localhost:9000", "localhost:9000")
-        ]
-    );
-    assert_eq!(issued.distinct().len(), 1);
-}
-
-#[tokio::test]
 async fn the_kms_is_found_through_the_namenode() {
     let (kms, kms_address) = Fake::default().start().await;
     let (namenode, address) = Fake::default().start().await;
@@ -310,6 +305,31 @@ async fn the_kms_is_found_through_the_namenode() {
     services.get("kms").unwrap().cancel(token).await.unwrap();
     assert_eq!(kms.asked("doAs=alice"), 1);
     assert_eq!(kms.asked("PUT op=CANCELDELEGATIONTOKEN"), 1);
+}
+
+/// Two KMS without a store for both: each knows what it has issued itself.
+#[tokio::test]
+async fn a_kms_that_knows_nothing_of_anothers_token_is_passed_over_and_named() {
+    let (first, address) = Fake::default().start().await;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.2", address.port())).await;
+    let second = Arc::new(Fake::default());
+    Arc::clone(&second).serve(listener.unwrap());
+    let (namenode, at) = Fake::default().start().await;
+    let port = address.port();
+    *namenode.key_provider.lock().unwrap() = format!("kms://http@127.0.0.1;127.0.0.2:{port}/kms");
+    let services = ha(&[at]);
+    let mut issued = issue(&services, "kms").await.unwrap();
+    // As the ledger gives them back.
+    issued.tokens.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let (kms, token) = (services.get("kms").unwrap(), issued.distinct()[0]);
+    assert_eq!(kms.strangers_to(token).await, [""; 0]);
+    *first.always.lock().unwrap() = Some(FORGOTTEN);
+    assert_eq!(
+        kms.strangers_to(token).await,
+        [format!("http://127.0.0.1:{port}/kms")]
+    );
+    kms.renew(token).await.unwrap();
+    assert!(first.asked("PUT op=RENEW") >= 3 && second.asked("PUT op=RENEW") >= 3);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Delegation tokens of HDFS, over the NameNodes' WebHDFS.
+//! Delegation tokens of HDFS, over WebHDFS: of NameNodes, routers and HttpFS.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,113 +9,118 @@ use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
 use serde::Deserialize;
 
-use super::conf::{NameNode, NameService};
+use super::conf::{Gateway, NameService, Web};
 use super::failover::Hosts;
-use super::host::HostPort;
-use super::http::{Host, Login};
+use super::http::{Host, Login, Request};
 use super::interval::Interval;
 use super::issued::{self, encode};
+use super::label::{self, Label};
+use super::product::Product;
 use super::services::Caller;
 use super::{HadoopError, Issued, TokenService, remote};
 
-const KIND: &str = "HDFS_DELEGATION_TOKEN";
 const PATH: &str = "/webhdfs/v1/";
 /// Answered by active and standby alike.
 const LOGIN: &str = "/webhdfs/v1/?op=GETHOMEDIRECTORY";
+/// What a NameNode says to an operation that it does not know, a router and an HttpFS.
+const UNKNOWN_OPERATION: [&str; 3] = [
+    "IllegalArgumentException",
+    "UnsupportedOperationException",
+    "QueryParamException",
+];
 
-/// A NameNode's web server, with no session yet.
-pub(crate) fn host(namenode: &NameNode) -> Host {
+/// What a file system says of its KMS.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum KeyProviderAnswer {
+    /// Its URI, exactly as clients will look for it.
+    Uri(String),
+    None,
+    /// It does not know the question: its clients look into their own configuration.
+    Unknown,
+}
+
+/// A web server, with no session yet.
+pub(super) fn host(web: &Web) -> Host {
     let login = Login {
         method: Method::GET,
         path: LOGIN,
     };
-    Host::new(&namenode.url, &namenode.host, login)
+    Host::new(web.url(), web.host(), &web.setting, login)
 }
 
-/// One name service.
+/// One file system.
 pub(super) struct WebHdfs {
     caller: Arc<Caller>,
     hosts: Hosts,
-    spelling: Spelling,
+    labels: Vec<Label>,
     interval: Interval,
-}
-
-/// What clients look for: a token is found by its service text, letter for letter.
-enum Spelling {
-    Logical(String),
-    /// Java wants the IP (use_ip), hdfs-native the name: one copy each.
-    Address(HostPort),
-    None,
 }
 
 impl WebHdfs {
     pub(super) fn new(caller: Arc<Caller>, service: &NameService, interval: Duration) -> Self {
-        let hosts = service.namenodes.iter().map(host).collect();
-        let spelling = match service.namenodes.first() {
-            _ if service.logical => Spelling::Logical(format!("ha-hdfs:{}", service.id)),
-            Some(namenode) => Spelling::Address(namenode.rpc.clone()),
-            None => Spelling::None,
-        };
+        let webs = service.namenodes.iter().map(|namenode| &namenode.web);
+        let hosts = Hosts::new(&service.id, Product::NameNode, webs.map(host).collect());
         Self {
             caller,
-            hosts: Hosts::new(&service.id, hosts),
-            spelling,
+            hosts,
+            labels: label::of_name_service(service),
             interval: Interval::assumed(interval),
         }
     }
 
-    /// The URI of the KMS that encrypts this file system's keys, exactly as clients will look for it.
-    pub(super) async fn key_provider(&self) -> Result<Option<String>, HadoopError> {
-        let query = format!("{PATH}?op=GETSERVERDEFAULTS");
-        let (answer, host) = match self.call(Method::GET, &query, None).await {
-            // Old versions do not know the operation; none of their clients looks for it.
+    pub(super) fn of_gateway(caller: Arc<Caller>, gateway: &Gateway, interval: Duration) -> Self {
+        let hosts = vec![host(&gateway.web)];
+        Self {
+            caller,
+            hosts: Hosts::new(&gateway.id, Product::HttpFs, hosts),
+            labels: label::of_gateway(gateway),
+            interval: Interval::assumed(interval),
+        }
+    }
+
+    /// The KMS that encrypts this file system's keys. An HttpFS asks its NameNode as whoever asks it.
+    pub(super) async fn key_provider(
+        &self,
+        user: &HadoopUser,
+    ) -> Result<KeyProviderAnswer, HadoopError> {
+        let mut query = format!("{PATH}?op=GETSERVERDEFAULTS");
+        if self.hosts.product() == Product::HttpFs {
+            query += &format!("&doas={}", encode(user.as_str()));
+        }
+        let (answer, host) = match self.call(&Request::get(&query), None).await {
             Err(HadoopError::Refused { exception, .. })
-                if exception == "IllegalArgumentException" =>
+                if UNKNOWN_OPERATION.contains(&exception.as_str()) =>
             {
-                return Ok(None);
+                return Ok(KeyProviderAnswer::Unknown);
             }
             other => other?,
         };
         let defaults: DefaultsAnswer = remote::json(&answer, host.base())?;
-        Ok(defaults
-            .defaults
-            .key_provider_uri
-            .filter(|uri| !uri.is_empty()))
+        let uri = defaults.defaults.key_provider_uri;
+        Ok(match uri.filter(|uri| !uri.is_empty()) {
+            Some(uri) => KeyProviderAnswer::Uri(uri),
+            None => KeyProviderAnswer::None,
+        })
     }
 
     async fn call(
         &self,
-        method: Method,
-        query: &str,
+        request: &Request<'_>,
         user: Option<&str>,
     ) -> Result<(remote::Answer, &Host), HadoopError> {
         self.hosts
-            .call(&self.caller, method, query, user, |_| false)
+            .call(&self.caller, request, user, |_| false)
             .await
-    }
-
-    async fn spellings(&self) -> Vec<String> {
-        match &self.spelling {
-            Spelling::Logical(text) => vec![text.clone()],
-            Spelling::Address(address) => {
-                let mut all: Vec<String> = address.by_ip().await.into_iter().collect();
-                let by_name = address.to_string();
-                if !all.contains(&by_name) {
-                    all.push(by_name);
-                }
-                all
-            }
-            Spelling::None => Vec::new(),
-        }
     }
 
     async fn get_token(&self, user: &HadoopUser) -> Result<Issued, HadoopError> {
         self.caller.check(user)?;
         let (name, renewer) = (encode(user.as_str()), encode(&self.caller.renewer));
         let query = format!("{PATH}?op=GETDELEGATIONTOKEN&doas={name}&renewer={renewer}");
-        let (answer, host) = self.call(Method::GET, &query, Some(user.as_str())).await?;
+        let request = Request::get(&query);
+        let (answer, host) = self.call(&request, Some(user.as_str())).await?;
         let (token, identifier) = issued::token(&answer, host.base(), user)?;
-        let copies = issued::copies(&token, KIND, self.spellings().await, host.base())?;
+        let copies = label::copies(&token, &self.labels, host.base()).await?;
         issued::complete(self, &self.interval, copies, &identifier).await
     }
 }
@@ -145,7 +150,7 @@ impl TokenService for WebHdfs {
     fn renew<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<u64, HadoopError>> {
         async move {
             let query = issued::token_query(PATH, "RENEWDELEGATIONTOKEN", token);
-            let (answer, host) = self.call(Method::PUT, &query, None).await?;
+            let (answer, host) = self.call(&Request::put(&query), None).await?;
             issued::renewed_until(&answer, host.base())
         }
         .boxed()
@@ -154,7 +159,7 @@ impl TokenService for WebHdfs {
     fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>> {
         async move {
             let query = issued::token_query(PATH, "CANCELDELEGATIONTOKEN", token);
-            issued::gone(self.call(Method::PUT, &query, None).await.map(drop))
+            issued::gone(self.call(&Request::put(&query), None).await.map(drop))
         }
         .boxed()
     }

@@ -24,7 +24,9 @@ use crate::service::{InvalidServiceName, ServiceName};
 pub enum SetupError {
     #[error(transparent)]
     Hadoop(#[from] hadoop::SetupError),
-    #[error("a name service of hdfs-site.xml cannot be offered to pods: rename it")]
+    #[error(
+        "a file system of the Hadoop configuration cannot be offered to pods: name it otherwise in dfs.nameservices"
+    )]
     Name(#[from] InvalidServiceName),
     #[error("a file of the Hadoop configuration cannot be sent to pods")]
     FileName(#[from] FileNameError),

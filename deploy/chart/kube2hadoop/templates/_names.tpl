@@ -103,8 +103,8 @@ readinessProbe:
 {{- if not (or $hadoop.conf.configMap $inline) }}
 {{- fail "the Hadoop configuration is missing: set hadoop.conf.configMap to a ConfigMap with core-site.xml and hdfs-site.xml, or give both files with --set-file hadoop.conf.coreSite=core-site.xml --set-file hadoop.conf.hdfsSite=hdfs-site.xml" }}
 {{- end }}
-{{- if and $hadoop.conf.configMap (or $hadoop.conf.coreSite $hadoop.conf.hdfsSite) }}
-{{- fail "the Hadoop configuration is given twice: set either hadoop.conf.configMap, or hadoop.conf.coreSite and hadoop.conf.hdfsSite" }}
+{{- if and $hadoop.conf.configMap (or $hadoop.conf.coreSite $hadoop.conf.hdfsSite $hadoop.conf.yarnSite) }}
+{{- fail "the Hadoop configuration is given twice: set either hadoop.conf.configMap, or hadoop.conf.coreSite, hdfsSite and yarnSite" }}
 {{- end }}
 {{- if not $hadoop.principal }}
 {{- fail "the Kerberos principal is missing: set hadoop.principal to what `klist -k` shows for the keytab, for example kube2hadoop@EXAMPLE.COM" }}

@@ -1,69 +1,58 @@
-//! The NameNodes a configuration names, and how each is asked.
+//! The file systems a configuration names, and the servers that issue their tokens.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::Conf;
+use super::file_system::{self, FileSystem, Scheme};
+use super::namenodes::{HTTP_PORT, HTTPS_PORT, NameNode, NameService, RPC_PORT, Reader};
+use super::{Conf, Web, Yarn};
 use crate::hadoop::host::HostPort;
 
-const RPC_PORT: u16 = 8020;
-const HTTP_PORT: u16 = 9870;
-const HTTPS_PORT: u16 = 9871;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What in the configuration does not lead to a NameNode.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ClusterError {
     #[error(
-        "the configuration names no NameNode: set fs.defaultFS to hdfs://…, or dfs.nameservices, in core-site.xml or hdfs-site.xml"
+        "the configuration names no NameNode: set fs.defaultFS to hdfs://…, webhdfs://… or viewfs://… with a mount table, or dfs.nameservices, in core-site.xml or hdfs-site.xml"
     )]
     NoNameNode,
-    #[error("{key} is missing: the name service cannot be reached without it")]
+    #[error("{key} is missing: the service cannot be reached without it")]
     Missing { key: String },
     #[error("{key} is {value:?}, which is not host:port")]
     Address { key: String, value: String },
-    #[error("dfs.http.policy is {0:?}: it is one of HTTP_ONLY, HTTPS_ONLY, HTTP_AND_HTTPS")]
-    Policy(String),
+    #[error("{key} is {value:?}: it is one of HTTP_ONLY, HTTPS_ONLY, HTTP_AND_HTTPS")]
+    Policy { key: &'static str, value: String },
     #[error(
         "hadoop.security.authentication is {0:?}: delegation tokens are only issued where it is kerberos; give the fetcher the secure cluster's core-site.xml"
     )]
     NotSecure(String),
 }
 
-/// Every name service, in the order of the configuration.
+/// Everything that issues tokens, in the order of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
     pub services: Vec<NameService>,
+    /// File systems that are known by their web address only: HttpFS.
+    pub gateways: Vec<Gateway>,
+    /// Where yarn-site.xml is given.
+    pub yarn: Option<Yarn>,
     /// How long an issued token works without renewal, as the configuration says (default one day);
     /// the servers' own value holds where it differs.
     pub renew_interval: Duration,
 }
 
-/// One file system: an HA group of NameNodes, or a single one.
+/// One HttpFS, or another server of webhdfs://.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NameService {
-    /// Id in dfs.nameservices, or the host of a file system without one.
+pub struct Gateway {
+    /// Its host.
     pub id: String,
-    /// Whether clients know it by its id (`hdfs://id`), not by an address.
-    pub logical: bool,
-    pub namenodes: Vec<NameNode>,
-}
-
-/// One NameNode.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NameNode {
-    /// Id in dfs.ha.namenodes.
-    pub id: Option<String>,
-    pub rpc: HostPort,
-    /// `http://host:port` or `https://host:port`.
-    pub url: String,
-    /// The host that the url names, for `HTTP@host`.
-    pub host: String,
+    pub web: Web,
 }
 
 impl Cluster {
-    /// Finds the NameNodes.
+    /// Finds the NameNodes, gateways and ResourceManagers.
     ///
     /// # Errors
     /// A key that is missing or wrong.
@@ -74,23 +63,106 @@ impl Cluster {
         if !authentication.eq_ignore_ascii_case("kerberos") {
             return Err(ClusterError::NotSecure(authentication));
         }
-        let reader = Reader {
-            conf,
-            https: https(conf)?,
+        let reader = Reader::new(conf)?;
+        let mut cluster = Self {
+            services: Vec::new(),
+            gateways: Vec::new(),
+            yarn: Yarn::from_conf(conf)?,
+            renew_interval: renew_interval(conf),
         };
-        let mut services = Vec::new();
         for id in own_name_services(conf) {
-            services.push(reader.name_service(&id)?);
+            cluster.services.push(reader.name_service(&id)?);
         }
-        services.extend(reader.default_file_system(&services)?);
-        if services.is_empty() {
+        for file_system in file_system::named(conf) {
+            cluster.add(&reader, &file_system)?;
+        }
+        if cluster.services.is_empty() && cluster.gateways.is_empty() {
             return Err(ClusterError::NoNameNode);
         }
-        Ok(Self {
-            services,
-            renew_interval: renew_interval(conf),
-        })
+        Ok(cluster)
     }
+
+    /// A file system that the configuration names, unless it is one of those already found.
+    fn add(&mut self, reader: &Reader<'_>, found: &FileSystem) -> Result<(), ClusterError> {
+        let id = &found.authority;
+        if reader.is_name_service(id) {
+            if self.services.iter().all(|service| service.id != *id) {
+                self.services.push(reader.name_service(id)?);
+            }
+            return Ok(());
+        }
+        match found.scheme {
+            Scheme::Hdfs => self.add_hdfs(reader, found),
+            Scheme::WebHdfs => self.add_web(found, false),
+            Scheme::SWebHdfs => self.add_web(found, true),
+        }
+    }
+
+    fn add_hdfs(&mut self, reader: &Reader<'_>, found: &FileSystem) -> Result<(), ClusterError> {
+        let rpc = address(found, RPC_PORT)?;
+        if self.knows(&rpc, |namenode| namenode.rpc == rpc) {
+            return Ok(());
+        }
+        let id = self.free_id(&rpc);
+        let namenode = reader.unnamed(&id, rpc, found.key == "fs.defaultFS")?;
+        self.services.push(NameService {
+            id,
+            logical: false,
+            namenodes: vec![namenode],
+            by_address: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn add_web(&mut self, found: &FileSystem, https: bool) -> Result<(), ClusterError> {
+        let web = Web {
+            https,
+            address: address(found, if https { HTTPS_PORT } else { HTTP_PORT })?,
+            setting: found.key.clone(),
+        };
+        let serves = |other: &Web| (other.https, &other.address) == (web.https, &web.address);
+        let is_it = |namenode: &NameNode| {
+            serves(&namenode.web) || namenode.plain.as_ref().is_some_and(serves)
+        };
+        let known = self.gateways.iter().any(|gateway| serves(&gateway.web));
+        if !known && !self.knows(&web.address, is_it) {
+            let id = self.free_id(&web.address);
+            self.gateways.push(Gateway { id, web });
+        }
+        Ok(())
+    }
+
+    /// Whether a NameNode is found already. A member of an HA group then needs its address beside the group's id.
+    fn knows(&mut self, address: &HostPort, is_it: impl Fn(&NameNode) -> bool) -> bool {
+        let Some(service) = self
+            .services
+            .iter_mut()
+            .find(|service| service.namenodes.iter().any(&is_it))
+        else {
+            return false;
+        };
+        if service.logical && !service.by_address.contains(address) {
+            service.by_address.push(address.clone());
+        }
+        true
+    }
+
+    /// The host, with the port where another service has that name.
+    fn free_id(&self, address: &HostPort) -> String {
+        let services = self.services.iter().map(|it| &it.id);
+        let mut ids = services.chain(self.gateways.iter().map(|it| &it.id));
+        match ids.any(|id| *id == address.host) {
+            true => format!("{}-{}", address.host, address.port),
+            false => address.host.clone(),
+        }
+    }
+}
+
+fn address(found: &FileSystem, port: u16) -> Result<HostPort, ClusterError> {
+    HostPort::parse(&found.authority, port).ok_or_else(|| ClusterError::Address {
+        key: found.key.clone(),
+        value: found.authority.clone(),
+    })
 }
 
 /// dfs.internal.nameservices leaves out other clusters that clients may read from.
@@ -103,19 +175,6 @@ fn own_name_services(conf: &Conf) -> Vec<String> {
     }
 }
 
-/// Tokens are secrets: where both are served, https.
-fn https(conf: &Conf) -> Result<bool, ClusterError> {
-    match conf
-        .get("dfs.http.policy")
-        .unwrap_or_else(|| "HTTP_ONLY".into())
-    {
-        policy if policy.eq_ignore_ascii_case("HTTP_ONLY") => Ok(false),
-        policy if policy.eq_ignore_ascii_case("HTTPS_ONLY") => Ok(true),
-        policy if policy.eq_ignore_ascii_case("HTTP_AND_HTTPS") => Ok(true),
-        policy => Err(ClusterError::Policy(policy)),
-    }
-}
-
 fn renew_interval(conf: &Conf) -> Duration {
     let millis = conf
         .get("dfs.namenode.delegation.token.renew-interval")
@@ -123,122 +182,6 @@ fn renew_interval(conf: &Conf) -> Duration {
     millis
         .filter(|millis| *millis > 0)
         .map_or(DAY, Duration::from_millis)
-}
-
-struct Reader<'a> {
-    conf: &'a Conf,
-    https: bool,
-}
-
-impl Reader<'_> {
-    fn name_service(&self, id: &str) -> Result<NameService, ClusterError> {
-        let namenodes = self.conf.list(&format!("dfs.ha.namenodes.{id}"));
-        if namenodes.is_empty() {
-            let rpc = self.rpc(&format!(".{id}"))?;
-            let namenode = self.namenode(None, &format!(".{id}"), rpc)?;
-            return Ok(NameService {
-                id: id.into(),
-                logical: false,
-                namenodes: vec![namenode],
-            });
-        }
-        let all = namenodes.into_iter().map(|namenode| {
-            let suffix = format!(".{id}.{namenode}");
-            let rpc = self.rpc(&suffix)?;
-            self.namenode(Some(namenode), &suffix, rpc)
-        });
-        Ok(NameService {
-            id: id.into(),
-            logical: true,
-            namenodes: all.collect::<Result<_, _>>()?,
-        })
-    }
-
-    /// `hdfs://host:port` as fs.defaultFS, where no name service stands for it.
-    fn default_file_system(
-        &self,
-        known: &[NameService],
-    ) -> Result<Option<NameService>, ClusterError> {
-        let key = "fs.defaultFS";
-        let Some(value) = self.conf.get(key) else {
-            return Ok(None);
-        };
-        let Some(rest) = value.strip_prefix("hdfs://") else {
-            return Ok(None);
-        };
-        let authority = rest.split('/').next().unwrap_or_default();
-        if self
-            .conf
-            .list("dfs.nameservices")
-            .iter()
-            .any(|id| id == authority)
-        {
-            return Ok(None);
-        }
-        let rpc = HostPort::parse(authority, RPC_PORT).ok_or_else(|| ClusterError::Address {
-            key: key.into(),
-            value: value.clone(),
-        })?;
-        if known
-            .iter()
-            .flat_map(|service| &service.namenodes)
-            .any(|namenode| namenode.rpc == rpc)
-        {
-            return Ok(None);
-        }
-        let id = rpc.host.clone();
-        let namenode = self.namenode(None, "", rpc)?;
-        Ok(Some(NameService {
-            id,
-            logical: false,
-            namenodes: vec![namenode],
-        }))
-    }
-
-    fn rpc(&self, suffix: &str) -> Result<HostPort, ClusterError> {
-        let key = format!("dfs.namenode.rpc-address{suffix}");
-        self.address(&key, RPC_PORT)?
-            .ok_or(ClusterError::Missing { key })
-    }
-
-    fn namenode(
-        &self,
-        id: Option<String>,
-        suffix: &str,
-        rpc: HostPort,
-    ) -> Result<NameNode, ClusterError> {
-        let (scheme, key, port) = match self.https {
-            true => ("https", "dfs.namenode.https-address", HTTPS_PORT),
-            false => ("http", "dfs.namenode.http-address", HTTP_PORT),
-        };
-        let web = self.address(&format!("{key}{suffix}"), port)?;
-        let mut web = web.unwrap_or_else(|| HostPort {
-            host: rpc.host.clone(),
-            port,
-        });
-        if web.is_wildcard() {
-            web.host = rpc.host.clone();
-        }
-        Ok(NameNode {
-            id,
-            rpc,
-            url: format!("{scheme}://{web}"),
-            host: web.host,
-        })
-    }
-
-    fn address(&self, key: &str, port: u16) -> Result<Option<HostPort>, ClusterError> {
-        let Some(value) = self.conf.get(key) else {
-            return Ok(None);
-        };
-        match HostPort::parse(&value, port) {
-            Some(address) => Ok(Some(address)),
-            None => Err(ClusterError::Address {
-                key: key.into(),
-                value,
-            }),
-        }
-    }
 }
 
 #[cfg(test)]

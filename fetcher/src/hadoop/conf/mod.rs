@@ -1,4 +1,4 @@
-//! core-site.xml and hdfs-site.xml, read as Hadoop reads them.
+//! core-site.xml, hdfs-site.xml and yarn-site.xml, read as Hadoop reads them.
 //!
 //! Rules of org.apache.hadoop.conf.Configuration: later files win over earlier ones, unless a property
 //! is final; `${name}` stands for another property's value.
@@ -8,14 +8,26 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::host::HostPort;
+
 mod cluster;
 mod expand;
 mod file;
+mod file_system;
+mod namenodes;
+mod policy;
+mod web;
+mod yarn;
 
-pub use cluster::{Cluster, ClusterError, NameNode, NameService};
+pub use cluster::{Cluster, ClusterError, Gateway};
+pub use namenodes::{NameNode, NameService};
+pub use web::Web;
+pub use yarn::{ResourceManager, Yarn};
 
 /// In the order in which they are loaded.
-const FILES: [&str; 2] = ["core-site.xml", "hdfs-site.xml"];
+pub(super) const FILES: [&str; 3] = [CORE, "hdfs-site.xml", "yarn-site.xml"];
+/// The one that every cluster has.
+const CORE: &str = "core-site.xml";
 /// Keys that old configurations still use, and what they are called now.
 const DEPRECATED: [(&str, &str); 4] = [
     ("fs.default.name", "fs.defaultFS"),
@@ -82,7 +94,7 @@ pub struct Conf {
 }
 
 impl Conf {
-    /// Reads both files of a directory; hdfs-site.xml may be missing.
+    /// Reads the files of a directory; all but core-site.xml may be missing.
     ///
     /// # Errors
     /// The first thing that is wrong with a file.
@@ -90,7 +102,7 @@ impl Conf {
         let mut conf = Self::default();
         for name in FILES {
             let path = dir.join(name);
-            if name == "hdfs-site.xml" && !path.exists() {
+            if name != CORE && !path.exists() {
                 continue;
             }
             conf.load(name, file::read(&path)?);
@@ -139,6 +151,14 @@ impl Conf {
         (!trimmed.is_empty()).then(|| trimmed.to_owned())
     }
 
+    /// The names in force that begin so.
+    pub(super) fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        let names = self.entries.range(prefix.to_owned()..);
+        names
+            .map(|(name, _)| name.as_str())
+            .take_while(move |name| name.starts_with(prefix))
+    }
+
     /// The entries of a comma separated list.
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {
@@ -148,6 +168,20 @@ impl Conf {
             .filter(|part| !part.is_empty())
             .map(str::to_owned)
             .collect()
+    }
+
+    /// The value as an address.
+    fn address(&self, key: &str, port: u16) -> Result<Option<HostPort>, ClusterError> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        match HostPort::parse(&value, port) {
+            Some(address) => Ok(Some(address)),
+            None => Err(ClusterError::Address {
+                key: key.into(),
+                value,
+            }),
+        }
     }
 
     /// What of the file may go to a pod: keys that `may` allows, with variables that `may_stand` there.
@@ -163,11 +197,21 @@ impl Conf {
             .filter_map(move |(name, _)| Some((name.as_str(), self.get_where(name, may_stand)?)))
     }
 
-    /// A configuration from text, as if from that file.
+    /// Whether the directory had that file, with anything in it.
+    pub(super) fn has_file(&self, file: &str) -> bool {
+        self.entries.values().any(|entry| entry.file == file)
+    }
+
+    /// A configuration from text, as if from these files.
     #[cfg(test)]
     pub(super) fn from_texts(core: &str, hdfs: &str) -> Self {
+        Self::from_all([core, hdfs, ""])
+    }
+
+    #[cfg(test)]
+    pub(super) fn from_all(texts: [&str; 3]) -> Self {
         let mut conf = Self::default();
-        for (name, text) in [("core-site.xml", core), ("hdfs-site.xml", hdfs)] {
+        for (name, text) in FILES.into_iter().zip(texts) {
             let text = format!("<configuration>{text}</configuration>");
             conf.load(name, file::parse(Path::new(name), &text).unwrap());
         }

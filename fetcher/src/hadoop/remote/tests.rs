@@ -17,10 +17,15 @@ fn remote(exception: &str, message: &str) -> HadoopError {
 }
 
 fn read(answer: Answer) -> HadoopError {
+    read_from(Product::NameNode, answer)
+}
+
+fn read_from(product: Product, answer: Answer) -> HadoopError {
     failure(
         &answer,
         Asked {
             service: "ns1",
+            product,
             host: "http://nn1:9870",
             principal: "k2h",
             user: Some("alice"),
@@ -35,6 +40,16 @@ fn the_same_status_means_different_things() {
             "StandbyException",
             "Operation category WRITE is not supported in state standby.",
             "hadoop-standby",
+        ),
+        (
+            "RouterSafeModeException",
+            "Router router:8888 is in safe mode and cannot handle WRITE requests.",
+            "hadoop-standby",
+        ),
+        (
+            "IOException",
+            "Cannot locate a registered namenode for ns3 from router:8888",
+            "hadoop-unreachable",
         ),
         (
             "SafeModeException",
@@ -126,6 +141,87 @@ fn proxy_user_refusals_name_the_keys_to_change() {
         "{text}"
     );
     assert!(!text.contains(".groups"), "{text}");
+}
+
+#[test]
+fn each_product_has_its_own_keys_and_file() {
+    let body = r#"{"RemoteException":{"exception":"AuthorizationException","message":"User: k2h is not allowed to impersonate alice"}}"#;
+    for (product, keys) in [
+        (
+            Product::ResourceManager,
+            "hadoop.proxyuser.k2h.groups in its core-site.xml",
+        ),
+        (
+            Product::HttpFs,
+            "httpfs.proxyuser.k2h.groups in its httpfs-site.xml",
+        ),
+        (
+            Product::Kms,
+            "hadoop.kms.proxyuser.k2h.groups in its kms-site.xml",
+        ),
+    ] {
+        let text = read_from(product, answer(403, None, body)).to_string();
+        assert!(text.contains(keys), "{text}");
+    }
+}
+
+#[test]
+fn a_resource_manager_that_does_not_lead_is_standby() {
+    for (status, body) in [
+        (
+            307,
+            "This is standby RM. The redirect url is: /ws/v1/cluster/delegation-token\n",
+        ),
+        (
+            307,
+            "Can not find any active RM. Will retry in next 5 seconds.\nHA Zookeeper Connection State: x\n",
+        ),
+        (200, "There is no active RM right now.\n"),
+    ] {
+        let answer = answer(status, None, body);
+        assert!(is_standby_manager(&answer));
+        assert_eq!(read(answer).reason(), "hadoop-standby", "{body}");
+    }
+}
+
+#[test]
+fn a_resource_manager_says_it_in_plain_text_or_wrapped() {
+    let read = |status, body: &str| read_from(Product::ResourceManager, answer(status, None, body));
+    for (status, body, reason) in [
+        (
+            403,
+            "k2h tries to renew a token (RM_DELEGATION_TOKEN owner=alice) with non-matching renewer other",
+            "not-renewer",
+        ),
+        (
+            403,
+            "k2h@R is not authorized to cancel the token (RM_DELEGATION_TOKEN owner=alice)",
+            "hadoop-refused",
+        ),
+        (
+            400,
+            r#"{"RemoteException":{"exception":"BadRequestException","message":"java.lang.Exception: Renewal request for unknown token (RM_DELEGATION_TOKEN owner=alice)"}}"#,
+            "token-unknown",
+        ),
+        (
+            400,
+            r#"{"RemoteException":{"exception":"BadRequestException","message":"java.lang.Exception: Token not found (RM_DELEGATION_TOKEN owner=alice)"}}"#,
+            "token-unknown",
+        ),
+        (
+            400,
+            r#"{"RemoteException":{"exception":"BadRequestException","message":"java.lang.Exception: k2h tried to renew an expired token (RM_DELEGATION_TOKEN owner=alice) max expiration date: x"}}"#,
+            "token-unknown",
+        ),
+        (
+            400,
+            r#"{"RemoteException":{"exception":"BadRequestException","message":"java.lang.Exception: Could not decode encoded token"}}"#,
+            "token-unknown",
+        ),
+        (403, "<html><title>Forbidden</title>", "hadoop-bad-answer"),
+    ] {
+        assert_eq!(read(status, body).reason(), reason, "{body}");
+    }
 }
 
 #[test]

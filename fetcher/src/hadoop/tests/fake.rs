@@ -50,9 +50,13 @@ impl Fake {
         let fake = Arc::new(self);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&fake));
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Arc::clone(&fake).serve(listener);
         (fake, address)
+    }
+
+    pub(super) fn serve(self: Arc<Self>, listener: TcpListener) {
+        let router = Router::new().fallback(answer).with_state(self);
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     }
 
     pub(super) fn asked(&self, what: &str) -> usize {
@@ -117,6 +121,14 @@ impl Fake {
                 response(200, &format!("{{\"long\":{}}}", ISSUED + INTERVAL))
             }
             ("PUT", query) if query.contains("op=CANCEL") => response(200, ""),
+            ("POST", query) if query.contains("doAs=") => {
+                response(200, &manager_issue(owner(query)))
+            }
+            ("POST", _) => {
+                let until = ISSUED + INTERVAL;
+                response(200, &format!("{{\"expiration-time\":{until}}}"))
+            }
+            ("DELETE", _) => response(200, ""),
             _ => response(
                 400,
                 "{\"RemoteException\":{\"exception\":\"IllegalArgumentException\",\"message\":\"op\"}}",
@@ -164,13 +176,58 @@ fn response(status: u16, body: &str) -> Response {
         .unwrap()
 }
 
+fn owner(query: &str) -> &str {
+    query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("doas=").or(pair.strip_prefix("doAs=")))
+        .unwrap()
+}
+
+/// A ResourceManager's identifier: protobuf, the two dates as in [`issue`].
+pub(super) fn manager_identifier(owner: &str) -> Vec<u8> {
+    let varint = |mut number: u64| {
+        let mut bytes = Vec::new();
+        while number > 0x7f {
+            bytes.push((number & 0x7f) as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+        bytes
+    };
+    let (issued, max) = (varint(ISSUED), varint(ISSUED + LIFE));
+    let owner = [&[0x0a, owner.len() as u8], owner.as_bytes()].concat();
+    [
+        &owner,
+        &b"\x12\x03k2h\x1a\x00\x20"[..],
+        &issued,
+        b"\x28",
+        &max,
+        b"\x30\x07\x38\x01",
+    ]
+    .concat()
+}
+
+/// As a ResourceManager does: the service stays empty.
+pub(super) fn manager_issue(owner: &str) -> String {
+    let token = Token::new(
+        manager_identifier(owner).into(),
+        b"pw".to_vec().into(),
+        "RM_DELEGATION_TOKEN",
+        "",
+    )
+    .unwrap();
+    format!(
+        "{{\"token\":\"{}\",\"owner\":\"{owner}\",\"kind\":\"RM_DELEGATION_TOKEN\",\"expiration-time\":{},\"max-validity\":{}}}",
+        token.to_url_string().expose(),
+        ISSUED + INTERVAL,
+        ISSUED + LIFE,
+    )
+}
+
 /// As WebHDFS does: owner from doas, service of its own.
 fn issue(query: &str) -> String {
-    let owner = query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("doas=").or(pair.strip_prefix("doAs=")));
     let identifier = Identifier {
-        owner: owner.unwrap().to_owned(),
+        owner: owner(query).to_owned(),
         renewer: "k2h".into(),
         real_user: String::new(),
         issue_date: ISSUED as i64,

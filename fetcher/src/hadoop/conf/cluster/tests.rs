@@ -13,12 +13,12 @@ fn cluster(pairs: &[(&str, &str)]) -> Result<Cluster, ClusterError> {
     Cluster::from_conf(&Conf::from_texts(&text, ""))
 }
 
-fn urls(cluster: &Cluster) -> Vec<&str> {
+fn urls(cluster: &Cluster) -> Vec<String> {
     cluster
         .services
         .iter()
         .flat_map(|it| &it.namenodes)
-        .map(|it| it.url.as_str())
+        .map(|it| it.web.url())
         .collect()
 }
 
@@ -57,10 +57,15 @@ fn https_is_used_wherever_it_is_served() {
             ["https://a.test:9871", "https://b.test:50470"]
         );
     }
-    assert_eq!(
-        cluster(&ha_with(&[("dfs.http.policy", "YES")])),
-        Err(ClusterError::Policy("YES".into()))
-    );
+    let wrong = cluster(&ha_with(&[("dfs.http.policy", "YES")])).unwrap_err();
+    assert!(wrong.to_string().starts_with("dfs.http.policy is \"YES\""));
+    // One of several clusters serves nothing else, and no policy speaks for all.
+    let mixed = cluster(&ha_with(&[
+        ("dfs.nameservices", "ns1,ns3"),
+        ("dfs.namenode.rpc-address.ns3", "c.test:8020"),
+        ("dfs.namenode.https-address.ns3", "c.test:9871"),
+    ]));
+    assert_eq!(urls(&mixed.unwrap()).last().unwrap(), "https://c.test:9871");
 }
 
 #[test]
@@ -100,7 +105,10 @@ fn federation_keeps_the_own_name_services() {
 fn what_is_missing_is_named() {
     assert_eq!(cluster(&[]), Err(ClusterError::NoNameNode));
     assert_eq!(
-        cluster(&[("fs.defaultFS", "viewfs://v/")]),
+        cluster(&[
+            ("fs.defaultFS", "viewfs://v/"),
+            ("fs.viewfs.mounttable.v.link./s3", "s3a://bucket/"),
+        ]),
         Err(ClusterError::NoNameNode)
     );
     let missing = cluster(&[("dfs.nameservices", "ns1"), ("dfs.ha.namenodes.ns1", "nn1")]);
@@ -117,4 +125,70 @@ fn what_is_missing_is_named() {
     assert!(matches!(wrong, Err(ClusterError::Address { .. })));
     let simple = Cluster::from_conf(&Conf::from_texts("", ""));
     assert_eq!(simple, Err(ClusterError::NotSecure("simple".into())));
+}
+
+fn ids(cluster: &Cluster) -> Vec<&str> {
+    let services = cluster.services.iter().map(|it| it.id.as_str());
+    services
+        .chain(cluster.gateways.iter().map(|it| it.id.as_str()))
+        .collect()
+}
+
+#[test]
+fn each_target_of_a_mount_table_is_one_service() {
+    let found = cluster(&ha_with(&[
+        ("fs.defaultFS", "viewfs://v/"),
+        ("dfs.nameservices", "ns1,far"),
+        ("dfs.internal.nameservices", "ns1"),
+        ("dfs.namenode.rpc-address.far", "far.test:8020"),
+        ("fs.viewfs.mounttable.v.link./a", "hdfs://ns1/a"),
+        ("fs.viewfs.mounttable.v.link./b", "hdfs://ns1/b"),
+        ("fs.viewfs.mounttable.v.link./far", "hdfs://far/"),
+        ("fs.viewfs.mounttable.v.link./nn5", "hdfs://nn5.test/x"),
+        (
+            "fs.viewfs.mounttable.v.link./nn5too",
+            "hdfs://nn5.test:9000/",
+        ),
+        ("fs.viewfs.mounttable.v.linkFallback", "hdfs://a.test:8020/"),
+        (
+            "fs.viewfs.mounttable.v.link./gate",
+            "webhdfs://gate.test:14000/",
+        ),
+        ("fs.viewfs.mounttable.v.link./nn5web", "webhdfs://nn5.test/"),
+    ]));
+    let found = found.unwrap();
+    assert_eq!(
+        ids(&found),
+        ["ns1", "far", "nn5.test", "nn5.test-9000", "gate.test"]
+    );
+    // The fallback is a member of ns1: a client that names it looks for its address.
+    assert_eq!(found.services[0].by_address[0].to_string(), "a.test:8020");
+    assert_eq!(found.gateways[0].web.url(), "http://gate.test:14000");
+}
+
+#[test]
+fn an_assumed_address_says_which_keys_give_it() {
+    let found = cluster(&ha_with(&[
+        ("dfs.namenode.http-address", "b.test:1"),
+        ("mapreduce.job.hdfs-servers", "hdfs://nn5.test:9000"),
+    ]));
+    let web = &found.unwrap().services[1].namenodes[0].web;
+    assert_eq!(web.url(), "http://nn5.test:9870");
+    for key in [
+        "dfs.namenode.rpc-address.nn5.test=nn5.test:9000",
+        "dfs.namenode.http-address.nn5.test",
+    ] {
+        assert!(web.setting.contains(key), "{}", web.setting);
+    }
+}
+
+#[test]
+fn a_web_address_is_a_file_system_of_its_own() {
+    let found = cluster(&[("fs.defaultFS", "swebhdfs://gate.test:14000/")]).unwrap();
+    assert_eq!(ids(&found), ["gate.test"]);
+    assert_eq!(found.gateways[0].web.url(), "https://gate.test:14000");
+    // Unless it is a NameNode's, whose token serves there as well.
+    let known = cluster(&ha_with(&[("fs.defaultFS", "webhdfs://a.test:50070")])).unwrap();
+    assert_eq!(ids(&known), ["ns1"]);
+    assert_eq!(known.services[0].by_address[0].to_string(), "a.test:50070");
 }

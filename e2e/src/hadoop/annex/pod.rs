@@ -1,0 +1,101 @@
+//! What a pod has under /var/run/kube2hadoop, got without a pod; and the stock client with nothing else.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::{Annex, FS_SHELL, as_fetcher, home};
+use crate::hadoop::{java, kerberos, requirements};
+use crate::{dist, process};
+
+const APPLICATION: &str = "org.apache.hadoop.yarn.client.cli.ApplicationCLI";
+/// Gives the command a /run of its own, which /var/run is, with these files in it.
+const APART: &str = r#"mount -t tmpfs tmpfs /run && mkdir /run/kube2hadoop && mount --bind "$0" /run/kube2hadoop && exec "$@""#;
+
+/// Tokens and client configuration, by the code that the fetcher runs.
+pub struct Tokens {
+    program: PathBuf,
+    conf: PathBuf,
+    ca: PathBuf,
+    directory: PathBuf,
+    only: &'static str,
+}
+
+impl Annex {
+    /// Gets alice's tokens of these services, parted by commas.
+    pub fn issue(&self, only: &'static str) -> Result<Tokens> {
+        let tokens = Tokens {
+            program: dist::debug_example("token_file")?,
+            conf: self.conf_dir(),
+            ca: self.ca(),
+            directory: home().join("pod"),
+            only,
+        };
+        tokens.deed("issue")?;
+        Ok(tokens)
+    }
+}
+
+impl Tokens {
+    /// Renews each; gives what the example says.
+    pub fn renew(&self) -> Result<String> {
+        self.deed("renew")
+    }
+
+    /// Cancels each, twice, and makes sure that each is lost then.
+    pub fn cancel(&self) -> Result<String> {
+        self.deed("cancel")
+    }
+
+    /// `hdfs dfs` with these tokens and this configuration, and no ticket.
+    pub fn hdfs(&self, args: &[&str]) -> Result<String> {
+        self.client(FS_SHELL, args)
+    }
+
+    /// `yarn application -list` in the same way.
+    pub fn applications(&self) -> Result<String> {
+        self.client(APPLICATION, &["application", "-list"])
+    }
+
+    fn deed(&self, deed: &str) -> Result<String> {
+        let mut program = as_fetcher(&self.program);
+        program.args([deed, "alice", "--principal"]);
+        program.arg(format!("kube2hadoop@{}", kerberos::REALM));
+        for (option, path) in [
+            ("--conf", &self.conf),
+            ("--ca", &self.ca),
+            ("--krb5", &crate::hadoop::files::krb5_conf()),
+            ("--directory", &self.directory),
+        ] {
+            program.arg(option).arg(path);
+        }
+        program.args(["--only", self.only]);
+        process::run(&mut program)
+    }
+
+    fn client(&self, class: &str, args: &[&str]) -> Result<String> {
+        let here = Path::new("/var/run/kube2hadoop");
+        let conf = here.join("conf");
+        let mut java = java::with(&conf, &[requirements::annex_jars()]);
+        // The later of two values holds.
+        java.arg(format!(
+            "-Djava.security.krb5.conf={}",
+            conf.join("krb5.conf").display()
+        ));
+        java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", class])
+            .args(args);
+        let mut apart = Command::new("unshare");
+        apart
+            .args(["--mount", "--propagation", "private", "sh", "-c", APART])
+            .arg(&self.directory)
+            .arg(java.get_program())
+            .args(java.get_args())
+            .env(
+                "HADOOP_TOKEN_FILE_LOCATION",
+                here.join("hdfs-delegation-token"),
+            )
+            .env("KRB5CCNAME", "FILE:/nonexistent");
+        process::run(&mut apart)
+    }
+}

@@ -1,0 +1,88 @@
+//! Hadoop's other services, real ones: their tokens are got by the fetcher's own code and used by the stock client,
+//! which has nothing but what a pod has.
+
+use anyhow::{Result, ensure};
+
+use super::scene::{Scene, says};
+use crate::hadoop::Server;
+
+/// ViewFS over HA, a single NameNode and a router; webhdfs://, swebhdfs:// and HttpFS; an encryption zone, and two KMS;
+/// all of them https with a private CA but for the main cluster.
+pub(super) fn of_an_https_only_cluster(scene: &Scene<'_>) -> Result<()> {
+    let annex = scene.stage.hadoop.annex(&[
+        Server::ZooKeeper,
+        Server::NameNode,
+        Server::Kms3,
+        Server::Router,
+        Server::HttpFs,
+    ])?;
+    annex.hdfs(&["-mkdir", "/zone"])?;
+    annex.hdfs(&["-chmod", "1777", "/", "/zone"])?;
+    annex.encrypt("/zone")?;
+
+    let tokens = annex.issue("ns1,ns3,ns-fed,httpfs.hadoop.test,kms")?;
+    tokens.hdfs(&[
+        "-touchz",
+        "hdfs://nn3.hadoop.test:8020/by-address",
+        "/three/by-mount",
+        "hdfs://ns-fed/by-router",
+        "/routed/by-mounted-router",
+        "/three/zone/encrypted",
+    ])?;
+    tokens.hdfs(&["-mkdir", "swebhdfs://httpfs.hadoop.test:14000/by-httpfs"])?;
+    let seen = tokens.hdfs(&[
+        "-ls",
+        "/main/public",
+        "webhdfs://ns1/data/public",
+        "swebhdfs://nn3.hadoop.test:9871/",
+        "swebhdfs://httpfs.hadoop.test:14000/zone",
+    ])?;
+    for file in [
+        "/main/public/greeting",
+        "webhdfs://ns1/data/public/greeting",
+        "9871/by-address",
+        "9871/by-mount",
+        "9871/by-router",
+        "9871/by-mounted-router",
+        "9871/by-httpfs",
+        "14000/zone/encrypted",
+    ] {
+        let line = seen.lines().find(|line| line.ends_with(file));
+        ensure!(line.is_some(), "{file} is not among\n{seen}");
+        let alices = line.is_some_and(|line| line.contains(" alice "));
+        ensure!(
+            alices || file.contains("greeting"),
+            "{file} is not alice's:\n{seen}"
+        );
+    }
+
+    says(
+        &tokens.renew()?,
+        &["ns1: renewed until 1", "ns-fed: renewed"],
+    )?;
+    says(&tokens.cancel()?, &["ns3: cancelled 1", "kms: cancelled 2"])?;
+    let refused = tokens.hdfs(&["-ls", "/routed"]);
+    ensure!(refused.is_err(), "a cancelled token lists files");
+
+    // The pair shares no tokens: this one is of its second KMS, and the first knows nothing of it.
+    annex.start(Server::Kms4)?;
+    annex.stop(Server::Kms3)?;
+    let of_the_second = annex.issue("kms")?;
+    annex.start(Server::Kms3)?;
+    says(&of_the_second.renew()?, &["kms: renewed until 1"])?;
+    says(&of_the_second.cancel()?, &["kms: cancelled 2"])?;
+    Ok(())
+}
+
+/// Two of them, of which the second leads.
+pub(super) fn resource_managers(scene: &Scene<'_>) -> Result<()> {
+    let annex = scene.stage.hadoop.annex(&[Server::Rm1, Server::Rm2])?;
+    annex.lead(Server::Rm2)?;
+    let tokens = annex.issue("yarn")?;
+    says(&tokens.applications()?, &["Total number of applications"])?;
+    says(&tokens.renew()?, &["yarn: renewed until 1"])?;
+    says(&tokens.cancel()?, &["yarn: cancelled 1"])?;
+    let refused = tokens.applications();
+    ensure!(refused.is_err(), "a cancelled token lists applications");
+    Ok(())
+}

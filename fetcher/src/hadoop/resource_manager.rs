@@ -1,0 +1,164 @@
+//! Delegation tokens of YARN's ResourceManager, by its REST API («Cluster Delegation Tokens API»).
+
+use std::sync::Arc;
+
+use ::http::{HeaderName, Method};
+use futures::future::{BoxFuture, FutureExt};
+use kube2hadoop_client::credentials::{Identifier, Token};
+use kube2hadoop_client::secret::SecretString;
+use kube2hadoop_stamp::HadoopUser;
+use serde::Deserialize;
+
+use super::conf::{Web, Yarn};
+use super::failover::Hosts;
+use super::http::{Host, Login, Request};
+use super::interval::Dates;
+use super::issued::{self, encode};
+use super::label::{self, Label};
+use super::product::Product;
+use super::services::Caller;
+use super::{HadoopError, Issued, TokenService, remote, yarn_identifier};
+
+const NAME: &str = "yarn";
+const PATH: &str = "/ws/v1/cluster/delegation-token";
+const EXPIRATION: &str = "/ws/v1/cluster/delegation-token/expiration";
+/// Answered by active and standby alike.
+const LOGIN: &str = "/ws/v1/cluster/info";
+const TOKEN: HeaderName = HeaderName::from_static("hadoop-yarn-rm-delegation-token");
+
+/// One ResourceManager, or an HA group.
+pub(super) struct ResourceManagers {
+    caller: Arc<Caller>,
+    hosts: Hosts,
+    labels: Vec<Label>,
+}
+
+impl ResourceManagers {
+    pub(super) fn new(caller: Arc<Caller>, yarn: &Yarn) -> Self {
+        let hosts = yarn.managers.iter().map(|manager| host(&manager.web));
+        Self {
+            caller,
+            hosts: Hosts::new(NAME, Product::ResourceManager, hosts.collect()),
+            labels: label::of_managers(&yarn.managers),
+        }
+    }
+
+    async fn call(
+        &self,
+        request: &Request<'_>,
+        user: Option<&str>,
+    ) -> Result<(remote::Answer, &Host), HadoopError> {
+        let call = self.hosts.call(&self.caller, request, user, |_| false);
+        call.await.map_err(explained)
+    }
+
+    async fn get_token(&self, user: &HadoopUser) -> Result<Issued, HadoopError> {
+        self.caller.check(user)?;
+        let path = format!("{PATH}?doAs={}", encode(user.as_str()));
+        let body = serde_json::json!({"renewer": self.caller.renewer}).to_string();
+        let request = Request::new(Method::POST, &path).json(body);
+        let (answer, host) = self.call(&request, Some(user.as_str())).await?;
+        let read: TokenAnswer = remote::json(&answer, host.base())?;
+        let (token, identifier) = token(&read, host.base(), user)?;
+        let dates = Dates::of(&identifier);
+        Ok(Issued {
+            tokens: label::copies(&token, &self.labels, host.base()).await?,
+            issued_at: dates.issued,
+            renewed_at: dates.issued,
+            expires_at: read.expiration_time.min(dates.max),
+            max_date: dates.max,
+            sequence_number: identifier.sequence_number,
+        })
+    }
+}
+
+/// A web server, with no session yet.
+pub(super) fn host(web: &Web) -> Host {
+    let login = Login {
+        method: Method::GET,
+        path: LOGIN,
+    };
+    Host::new(web.url(), web.host(), &web.setting, login)
+}
+
+/// The token of an answer; one of anybody but `user` is never handed on.
+fn token(
+    answer: &TokenAnswer,
+    host: &str,
+    user: &HadoopUser,
+) -> Result<(Token, Identifier), HadoopError> {
+    let bad = |what: String| HadoopError::BadAnswer {
+        host: host.into(),
+        what,
+    };
+    let token =
+        Token::from_url_string(answer.token.expose()).map_err(|error| bad(error.to_string()))?;
+    let identifier = yarn_identifier::parse(token.identifier().expose())
+        .map_err(|error| bad(error.to_string()))?;
+    issued::owned(&identifier, user).map_err(bad)?;
+    Ok((token, identifier))
+}
+
+/// What the ResourceManager answers to whoever its web server did not ask for a ticket.
+fn explained(error: HadoopError) -> HadoopError {
+    match error {
+        HadoopError::Refused {
+            service,
+            exception,
+            message,
+        } if message.contains("default static user") => HadoopError::Refused {
+            service,
+            exception,
+            message: format!(
+                "{message}; set hadoop.http.filter.initializers to \
+                 org.apache.hadoop.security.AuthenticationFilterInitializer in its core-site.xml"
+            ),
+        },
+        other => other,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct TokenAnswer {
+    #[serde(deserialize_with = "issued::secret")]
+    token: SecretString,
+    /// Milliseconds since 1970.
+    expiration_time: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ExpirationAnswer {
+    expiration_time: u64,
+}
+
+impl TokenService for ResourceManagers {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn issue<'a>(&'a self, user: &'a HadoopUser) -> BoxFuture<'a, Result<Issued, HadoopError>> {
+        self.get_token(user).boxed()
+    }
+
+    fn renew<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<u64, HadoopError>> {
+        async move {
+            let text = token.to_url_string();
+            let request = Request::new(Method::POST, EXPIRATION).secret(TOKEN, text.expose());
+            let (answer, host) = self.call(&request, None).await?;
+            let read: ExpirationAnswer = remote::json(&answer, host.base())?;
+            Ok(read.expiration_time)
+        }
+        .boxed()
+    }
+
+    fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>> {
+        async move {
+            let text = token.to_url_string();
+            let request = Request::new(Method::DELETE, PATH).secret(TOKEN, text.expose());
+            issued::gone(self.call(&request, None).await.map(drop))
+        }
+        .boxed()
+    }
+}
