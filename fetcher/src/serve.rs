@@ -118,7 +118,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     bound.map_err(|source| ServeError::Listen { address, source })
 }
 
-/// Two questions to the API server.
+/// Two questions to the API server, or the last of a slow issue.
 const GIVING_BACK: Duration = Duration::from_secs(6);
 
 struct Parts {
@@ -155,6 +155,7 @@ impl Parts {
         };
         tracing::info!(listen = %self.config.listen, "serving");
         let until = || self.shutdown.clone();
+        let settling = Arc::clone(&service);
         let served = listen::serve(listener, tls, router(Arc::clone(&service)), limits, until());
         let legacy = async {
             if let Some(listener) = legacy {
@@ -164,8 +165,14 @@ impl Parts {
         };
         tokio::join!(served, legacy);
         tracing::info!("drained");
+        let ledger = tokio::time::timeout(GIVING_BACK, settling.ledger.settled());
         // It ends by the same shutdown; what is left to it is giving the lease back.
-        if tokio::time::timeout(GIVING_BACK, upkeep).await.is_err() {
+        let upkeep = tokio::time::timeout(GIVING_BACK, upkeep);
+        let (ledger, upkeep) = tokio::join!(ledger, upkeep);
+        if ledger.is_err() {
+            tracing::error!("tokens were issued that have no place in the shared ledger yet: nobody will cancel them");
+        }
+        if upkeep.is_err() {
             tracing::warn!("the lease runs out by itself");
         }
     }
@@ -237,7 +244,7 @@ impl Parts {
             .as_deref()
             .map_or_else(Sharing::alone, |namespace| {
                 let secrets = lifecycle::configured::ledger(&self.config, &self.client, namespace);
-                Sharing::through(Arc::new(secrets))
+                Sharing::through(Arc::new(secrets)).showing(self.metrics.ledger_unplaced.clone())
             });
         let rules = Rules {
             min_life_fraction: limits.min_life_fraction,

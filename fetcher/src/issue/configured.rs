@@ -9,9 +9,9 @@ use futures::future::BoxFuture;
 use kube2hadoop_client::contract::{FileContent, FileName, FileNameError};
 use kube2hadoop_stamp::{DenyList, HadoopUser};
 use thiserror::Error;
-use tokio::sync::{SemaphorePermit, watch};
+use tokio::sync::watch;
 
-use super::pressure::{Busy, Pressure};
+use super::pressure::{Busy, Place, Pressure};
 use super::{IssueFailure, Issued, Issuer};
 use crate::chain;
 use crate::config::{Config, Kms};
@@ -128,7 +128,7 @@ impl Configured {
         &self,
         user: &HadoopUser,
         name: &ServiceName,
-    ) -> Result<Option<SemaphorePermit<'_>>, IssueFailure> {
+    ) -> Result<Option<Place>, IssueFailure> {
         let Some(pressure) = self.pressure.get(name) else {
             return Ok(None);
         };
