@@ -74,7 +74,9 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     let (changes, standing) = Standing::new(&config);
-    let configured = Configured::new(&config, standing.deny.clone(), metrics.clone())?;
+    let readiness = Readiness::new();
+    let configured = Configured::new(&config, standing.deny.clone(), metrics.clone())?
+        .remarking(readiness.clone());
     let services = configured.token_services();
     let issuer: Arc<dyn Issuer> = Arc::new(configured);
     let client = Client::try_default().await.map_err(ServeError::Client)?;
@@ -84,7 +86,6 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
         None => None,
     };
     let shutdown = Shutdown::on_signals();
-    let readiness = Readiness::new();
     let followed = Followed::new(file, Changes::LIVE, metrics.reloads.clone());
     tokio::spawn(followed.follow(move |file| changes.put_in_force(file), shutdown.clone()));
     let parts = Parts {
@@ -170,7 +171,9 @@ impl Parts {
         let upkeep = tokio::time::timeout(GIVING_BACK, upkeep);
         let (ledger, upkeep) = tokio::join!(ledger, upkeep);
         if ledger.is_err() {
-            tracing::error!("tokens were issued that have no place in the shared ledger yet: nobody will cancel them");
+            tracing::error!(
+                "tokens were issued that have no place in the shared ledger yet: nobody will cancel them"
+            );
         }
         if upkeep.is_err() {
             tracing::warn!("the lease runs out by itself");

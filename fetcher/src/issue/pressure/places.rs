@@ -80,7 +80,9 @@ impl Lines {
     /// The next who still waits, of the user whose turn it is.
     fn next(&mut self) -> Option<Waiter> {
         while let Some(user) = self.turns.pop_front() {
-            let line = self.of_user.get_mut(&user)?;
+            let Some(line) = self.of_user.get_mut(&user) else {
+                continue;
+            };
             let waiter = std::iter::from_fn(|| line.pop_front()).find(|it| !it.is_closed());
             if line.is_empty() {
                 self.of_user.remove(&user);
@@ -183,7 +185,10 @@ mod tests {
         }
         assert!(!places.make_room(&alice), "nobody's line is longer");
         assert!(places.is_crowded_by_others(&bob) && places.make_room(&bob));
-        let answers: Vec<bool> = line.iter_mut().map(|it| it.now_or_never().is_some()).collect();
+        let answers: Vec<bool> = line
+            .iter_mut()
+            .map(|it| it.now_or_never().is_some())
+            .collect();
         assert_eq!(answers, [false, false, true]);
     }
 }

@@ -82,7 +82,7 @@ impl Story {
             for (uid, number) in &*self.held.lock().unwrap() {
                 assert!(working.contains(number), "the token of {uid} has ended");
             }
-            pass(10_000).await;
+            pass(30_000).await;
         }
     }
 

@@ -55,7 +55,11 @@ async fn what_happens_while_the_ledger_is_out_of_reach_is_made_up_for() {
         world.ledger.down.store(false, Ordering::SeqCst);
         pass(INTERVAL).await;
         assert!(world.ledger.ever_held(apart));
-        assert_eq!(world.hadoop.working(), [1, apart], "and 2, of the ended job, is cancelled");
+        assert_eq!(
+            world.hadoop.working(),
+            [1, apart],
+            "and 2, of the ended job, is cancelled"
+        );
         world.pods.end("u1");
         world.pods.end("u3");
         pass(10 * MINUTE).await;

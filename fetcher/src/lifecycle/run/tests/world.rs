@@ -136,10 +136,8 @@ impl World {
         let leases = Arc::new(Arc::clone(&self.shelf));
         // A long lease: days of simulated elections would take minutes.
         let elector = Elector::new(leases, "me".into(), Duration::from_secs(3600));
-        let lifecycle = self.lifecycle(
-            Arc::clone(&self.ledger) as _,
-            Arc::clone(&self.hadoop) as _,
-        );
+        let lifecycle =
+            self.lifecycle(Arc::clone(&self.ledger) as _, Arc::clone(&self.hadoop) as _);
         let replica = run(Arc::new(lifecycle), elector, shutdown);
         let told = async {
             story.await;

@@ -13,7 +13,7 @@ pub(in crate::lifecycle::run::tests) struct Replica {
 }
 
 /// Long for what is decided here; days of elections in a moment's time would take minutes.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(120);
 
 impl World {
     pub(in crate::lifecycle::run::tests) fn replica(
