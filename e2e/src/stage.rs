@@ -13,7 +13,7 @@ use crate::provider::{Choice, Provider};
 use crate::{chart, dist, hadoop, images, provider};
 
 pub use outage::Outage;
-pub use people::Answer;
+pub use people::{Answer, Door};
 pub use replicas::Replica;
 
 /// Where Helm installs Kube2Hadoop.

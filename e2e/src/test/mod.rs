@@ -21,6 +21,8 @@ mod origins;
 mod reinvocation;
 mod rights;
 mod scene;
+mod silent;
+pub mod soak;
 mod spark;
 pub mod suite;
 mod training;
