@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::kubectl::Kubectl;
 use crate::provider::{self, Choice, ImageArchive, users};
 use crate::stage::Stage;
+use crate::test::soak::{self, Size};
 use crate::test::suite::{self, Selection};
 use crate::{bench, chart, demo, dist, packages};
 
@@ -29,6 +30,13 @@ enum Verb {
     Test {
         #[command(flatten)]
         selection: Selection,
+        #[command(flatten)]
+        at: Choice,
+    },
+    /// Brings everything up, runs many jobs while replicas of the fetcher are killed, and asks the NameNode what is left.
+    Soak {
+        #[command(flatten)]
+        size: Size,
         #[command(flatten)]
         at: Choice,
     },
@@ -90,6 +98,7 @@ fn run(command: Verb) -> Result<()> {
     match command {
         Verb::Demo(at) => demo::run(&Stage::up(at)?),
         Verb::Test { selection, at } => suite::run(at, &selection),
+        Verb::Soak { size, at } => soak::run(&Stage::up(at)?, size),
         Verb::Bench(at) => bench::run(&Stage::up(at)?),
         Verb::Up(at) => Stage::up(at).map(drop),
         Verb::Down(at) => Stage::down(at),

@@ -15,7 +15,7 @@ use crate::{chart, dist, hadoop, images, provider};
 
 pub use outage::Outage;
 pub use outside::{Outside, Settings};
-pub use people::Answer;
+pub use people::{Answer, Door};
 pub use replicas::Replica;
 
 /// Where Helm installs Kube2Hadoop.

@@ -12,6 +12,7 @@ use axum::routing::post;
 use kube2hadoop_client::contract::{
     FileContent, FileName, MAX_REQUEST_BYTES, REQUEST_ID_HEADER, TOKENS_PATH,
 };
+use tracing::Instrument;
 
 mod admit;
 pub mod legacy;
@@ -63,7 +64,9 @@ async fn account(
     let id = RequestId::new();
     let started = Instant::now();
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
+    // What is logged for it, in the ledger and towards Hadoop too, carries the id that the pod's message ends with.
+    let span = tracing::info_span!("request", id = id.as_str());
+    let mut response = next.run(request).instrument(span).await;
     let outcome = response.extensions_mut().remove::<Outcome>();
     service
         .metrics

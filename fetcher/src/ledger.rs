@@ -7,18 +7,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use kube2hadoop_stamp::{HadoopUser, JobId};
+use tracing::Instrument;
 
 pub mod place;
 pub mod record;
 pub mod secrets;
 mod share;
 pub mod store;
+mod under_way;
 
 pub use share::{STALE_MILLIS, Sharing};
 
 use crate::clock::Clock;
 use crate::issue::{IssueFailure, Issued, Issuer};
 use crate::service::ServiceName;
+use under_way::UnderWay;
 
 /// What shares one token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -108,6 +111,7 @@ struct Inner {
     sharing: Sharing,
     rules: Rules,
     clock: Clock,
+    issues: UnderWay,
 }
 
 impl Ledger {
@@ -120,6 +124,7 @@ impl Ledger {
                 sharing,
                 rules,
                 clock,
+                issues: UnderWay::default(),
             }),
         }
     }
@@ -146,6 +151,13 @@ impl Ledger {
     #[must_use]
     pub fn good_until(&self, issued: &Issued) -> u64 {
         self.inner.rules.good_until(issued)
+    }
+
+    /// Waits until every issue under way has ended, and all that was issued has its place in the shared ledger: what
+    /// a process that ends leaves behind otherwise, nobody can cancel.
+    pub async fn settled(&self) {
+        self.inner.issues.ended().await;
+        self.inner.sharing.settled().await;
     }
 
     /// How many keys hold tokens, are being issued for, or have just failed.
@@ -199,7 +211,9 @@ impl Inner {
     /// The issue runs on its own: who asked first may hang up without failing the others.
     fn start(self: &Arc<Self>, key: Key, held: Option<Arc<Issued>>) -> Pending {
         let inner = Arc::clone(self);
-        let task = tokio::spawn(async move {
+        let begun = self.issues.begin();
+        let issue = async move {
+            let _begun = begun;
             let forget = ForgetPending {
                 inner: &inner,
                 key: &key,
@@ -212,7 +226,8 @@ impl Inner {
             inner.settle(&key, &outcome, asked_at);
             drop(forget);
             outcome
-        });
+        };
+        let task = tokio::spawn(issue.in_current_span());
         task.map(|joined| joined.unwrap_or_else(|_| Err(IssueFailure::BrokenOff)))
             .boxed()
             .shared()

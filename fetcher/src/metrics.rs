@@ -59,7 +59,11 @@ pub struct Metrics {
     pub running: Gauge,
     pub waiting: Gauge,
     pub ledger_keys: Gauge,
+    /// Tokens that were issued and have no place in the shared ledger yet.
+    pub ledger_unplaced: Gauge,
     pub hadoop_issues: Family<Outcome, Counter>,
+    /// Tokens in answers to pods; the issues among them are few where jobs share.
+    pub handed_out: Family<ServiceLabel, Counter>,
     /// 1 while the service's last call failed.
     pub hadoop_degraded: Family<ServiceLabel, Gauge>,
     /// Calls for new tokens that wait for their turn.
@@ -90,7 +94,9 @@ impl Metrics {
             running: Gauge::default(),
             waiting: Gauge::default(),
             ledger_keys: Gauge::default(),
+            ledger_unplaced: Gauge::default(),
             hadoop_issues: Family::default(),
+            handed_out: Family::default(),
             hadoop_degraded: Family::default(),
             hadoop_waiting: Family::default(),
             hadoop_overflows: Family::default(),
@@ -129,9 +135,19 @@ impl Metrics {
             self.ledger_keys.clone(),
         );
         to.register(
+            "ledger_unplaced",
+            "Tokens that were issued and have no place in the shared ledger yet",
+            self.ledger_unplaced.clone(),
+        );
+        to.register(
             "hadoop_issues",
             "Calls for new tokens by outcome",
             self.hadoop_issues.clone(),
+        );
+        to.register(
+            "handed_out",
+            "Tokens in answers to pods; more than hadoop_issues, since the pods of a job share",
+            self.handed_out.clone(),
         );
         to.register(
             "hadoop_degraded",

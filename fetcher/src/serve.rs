@@ -74,7 +74,9 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     let (changes, standing) = Standing::new(&config);
-    let configured = Configured::new(&config, standing.deny.clone(), metrics.clone())?;
+    let readiness = Readiness::new();
+    let configured = Configured::new(&config, standing.deny.clone(), metrics.clone())?
+        .remarking(readiness.clone());
     let services = configured.token_services();
     let issuer: Arc<dyn Issuer> = Arc::new(configured);
     let client = Client::try_default().await.map_err(ServeError::Client)?;
@@ -84,7 +86,6 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
         None => None,
     };
     let shutdown = Shutdown::on_signals();
-    let readiness = Readiness::new();
     let followed = Followed::new(file, Changes::LIVE, metrics.reloads.clone());
     tokio::spawn(followed.follow(move |file| changes.put_in_force(file), shutdown.clone()));
     let parts = Parts {
@@ -118,7 +119,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     bound.map_err(|source| ServeError::Listen { address, source })
 }
 
-/// Two questions to the API server.
+/// Two questions to the API server, or the last of a slow issue.
 const GIVING_BACK: Duration = Duration::from_secs(6);
 
 struct Parts {
@@ -155,6 +156,7 @@ impl Parts {
         };
         tracing::info!(listen = %self.config.listen, "serving");
         let until = || self.shutdown.clone();
+        let settling = Arc::clone(&service);
         let served = listen::serve(listener, tls, router(Arc::clone(&service)), limits, until());
         let legacy = async {
             if let Some(listener) = legacy {
@@ -164,8 +166,16 @@ impl Parts {
         };
         tokio::join!(served, legacy);
         tracing::info!("drained");
+        let ledger = tokio::time::timeout(GIVING_BACK, settling.ledger.settled());
         // It ends by the same shutdown; what is left to it is giving the lease back.
-        if tokio::time::timeout(GIVING_BACK, upkeep).await.is_err() {
+        let upkeep = tokio::time::timeout(GIVING_BACK, upkeep);
+        let (ledger, upkeep) = tokio::join!(ledger, upkeep);
+        if ledger.is_err() {
+            tracing::error!(
+                "tokens were issued that have no place in the shared ledger yet: nobody will cancel them"
+            );
+        }
+        if upkeep.is_err() {
             tracing::warn!("the lease runs out by itself");
         }
     }
@@ -237,7 +247,7 @@ impl Parts {
             .as_deref()
             .map_or_else(Sharing::alone, |namespace| {
                 let secrets = lifecycle::configured::ledger(&self.config, &self.client, namespace);
-                Sharing::through(Arc::new(secrets))
+                Sharing::through(Arc::new(secrets)).showing(self.metrics.ledger_unplaced.clone())
             });
         let rules = Rules {
             min_life_fraction: limits.min_life_fraction,

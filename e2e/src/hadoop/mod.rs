@@ -127,6 +127,13 @@ impl SecureHadoop {
         web::request(user, method, url)
     }
 
+    /// A WebHDFS operation with nothing but a token, as a pod does it: the status and the body.
+    pub fn with_token(&self, method: &str, query: &str) -> Result<(u16, String)> {
+        let active = active().context("no NameNode is active")?;
+        let url = format!("{}/webhdfs/v1/?{query}", active.server().web());
+        web::anonymous(method, &url)
+    }
+
     /// Makes the standby active, and the active standby, until the answer is dropped.
     pub fn failover(&self) -> Result<Restored> {
         let restored = Restored::now()?;

@@ -28,20 +28,25 @@ pub(super) fn put(user: &str, url: &str) -> Result<()> {
 
 /// The status and body of any answer; an error only where there is none.
 pub(super) fn request(user: &str, method: &str, url: &str) -> Result<(u16, String)> {
+    let mut curl = curl(method, url);
+    curl.args(["--negotiate", "--user", ":"]);
+    answer(kerberos::act_as(user, &mut curl)?)
+}
+
+/// The same as nobody.
+pub(super) fn anonymous(method: &str, url: &str) -> Result<(u16, String)> {
+    answer(&mut curl(method, url))
+}
+
+fn curl(method: &str, url: &str) -> Command {
     let mut curl = Command::new("curl");
-    curl.args([
-        "--silent",
-        "--show-error",
-        "--max-time",
-        "20",
-        "--negotiate",
-        "--user",
-        ":",
-        "--request",
-        method,
-    ]);
-    curl.args(["--write-out", "\n%{http_code}", url]);
-    let said = process::run(kerberos::act_as(user, &mut curl)?)?;
+    curl.args(["--silent", "--show-error", "--max-time", "20"]);
+    curl.args(["--request", method, "--write-out", "\n%{http_code}", url]);
+    curl
+}
+
+fn answer(curl: &mut Command) -> Result<(u16, String)> {
+    let said = process::run(curl)?;
     let (body, status) = said.rsplit_once('\n').context("curl gave no status")?;
     Ok((
         status.parse().context("curl gave no status")?,

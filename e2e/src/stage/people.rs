@@ -1,13 +1,14 @@
 //! Who acts on the stage, and how they speak to the fetcher without a pod.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use base64::Engine;
 use serde_json::{Value, json};
 
-use super::{NAMESPACE, Stage};
+use super::{NAMESPACE, Replica, Stage};
 use crate::kubectl::Kubectl;
 use crate::process;
 use crate::provider::users;
@@ -29,22 +30,54 @@ pub(super) fn editors(namespace: &str) -> Value {
     })
 }
 
+/// Where a replica listens, behind its Service.
+const PORT: u16 = 8443;
+
 /// What the fetcher answered.
 pub struct Answer {
     pub status: u16,
     pub body: String,
 }
 
+/// The way to the fetcher from the host, as an attacker in the network has it.
+pub struct Door {
+    ca: tempfile::NamedTempFile,
+    address: String,
+}
+
+impl Door {
+    /// Sends a bearer token, to whichever replica the Service chooses.
+    pub fn ask(&self, bearer: &str) -> Result<Answer> {
+        self.knock(bearer, &format!("{}:443", self.address))
+    }
+
+    /// Sends a bearer token to this replica.
+    pub fn ask_replica(&self, replica: &Replica, bearer: &str) -> Result<Answer> {
+        self.knock(bearer, &format!("{}:{PORT}", replica.address))
+    }
+
+    fn knock(&self, bearer: &str, address: &str) -> Result<Answer> {
+        let host = format!("kube2hadoop-fetcher.{NAMESPACE}.svc");
+        let at = ["--connect-to", &format!("{host}:443:{address}")];
+        ask(&format!("https://{host}"), &at, self.ca.path(), bearer)
+    }
+}
+
 impl Stage {
-    /// Sends a bearer token to the fetcher from the host, as an attacker in the network would.
-    pub fn ask_fetcher(&self, bearer: &str) -> Result<Answer> {
+    /// The way to the fetcher, looked up once.
+    pub fn door(&self) -> Result<Door> {
+        let mut ca = tempfile::NamedTempFile::new()?;
+        ca.write_all(&self.ca()?)?;
         let address = self.own("service", "kube2hadoop-fetcher")?["spec"]["clusterIP"]
             .as_str()
             .context("the fetcher's service has no address")?
             .to_owned();
-        let host = format!("kube2hadoop-fetcher.{NAMESPACE}.svc");
-        let resolve = ["--resolve", &format!("{host}:443:{address}")];
-        ask(&format!("https://{host}"), &resolve, &self.ca()?, bearer)
+        Ok(Door { ca, address })
+    }
+
+    /// Sends one bearer token to the fetcher.
+    pub fn ask_fetcher(&self, bearer: &str) -> Result<Answer> {
+        self.door()?.ask(bearer)
     }
 
     /// The CA that webhook and fetcher serve from.
@@ -57,27 +90,19 @@ impl Stage {
     }
 }
 
-/// Sends a bearer token to the fetcher at this address, which is known by this CA.
-pub(super) fn ask(url: &str, resolve: &[&str], ca: &[u8], bearer: &str) -> Result<Answer> {
-    let mut known_by = tempfile::NamedTempFile::new()?;
-    known_by.write_all(ca)?;
+/// Sends a bearer token to the fetcher at this address, which is known by the CA in this file.
+pub(super) fn ask(url: &str, at: &[&str], ca: &Path, bearer: &str) -> Result<Answer> {
     let mut header = tempfile::NamedTempFile::new()?;
     writeln!(header, "Authorization: Bearer {bearer}")?;
     let mut curl = Command::new("curl");
-    curl.args([
-        "--silent",
-        "--show-error",
-        "--max-time",
-        "30",
-        "--write-out",
-        "\n%{http_code}",
-    ])
-    .args(resolve)
-    .arg("--cacert")
-    .arg(known_by.path())
-    .arg("--header")
-    .arg(format!("@{}", header.path().display()))
-    .args(["--json", "{}", &format!("{url}/v1/tokens")]);
+    curl.args(["--silent", "--show-error", "--max-time", "30"])
+        .args(["--write-out", "\n%{http_code}"])
+        .args(at)
+        .arg("--cacert")
+        .arg(ca)
+        .arg("--header")
+        .arg(format!("@{}", header.path().display()))
+        .args(["--json", "{}", &format!("{url}/v1/tokens")]);
     let output = process::run(&mut curl)?;
     let (body, status) = output
         .trim_end()

@@ -93,15 +93,15 @@ impl Scene<'_> {
 }
 
 /// Signs as the cluster does, so that what is wrong with a token is its claims alone.
-struct Forge {
+pub(super) struct Forge {
     key: PathBuf,
     header: String,
-    claims: Value,
+    pub(super) claims: Value,
 }
 
 impl Forge {
     /// None where the cluster's key is not on this machine.
-    fn of(token: &str) -> Result<Option<Self>> {
+    pub(super) fn of(token: &str) -> Result<Option<Self>> {
         let key = places::state().join("pki/sa.key");
         if !key.exists() {
             return Ok(None);
@@ -116,7 +116,7 @@ impl Forge {
         }))
     }
 
-    fn sign(&self, claims: &Value) -> Result<String> {
+    pub(super) fn sign(&self, claims: &Value) -> Result<String> {
         let claims = BASE64URL.encode(claims.to_string());
         let message = format!("{}.{claims}", self.header);
         let mut file = tempfile::NamedTempFile::new()?;

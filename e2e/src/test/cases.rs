@@ -47,7 +47,7 @@ pub(super) fn side_by_side() -> Vec<Case> {
             drivers_and_executors_are_the_submitters,
         }
         lifecycle::{
-            an_ended_pods_tokens_are_cancelled,
+            tokens_end_with_their_job_and_not_by_one_pod,
         }
         attacks::{
             a_copied_stamp_on_a_pod,
@@ -145,6 +145,7 @@ pub(super) fn alone() -> Vec<Case> {
             pods_ask_a_fetcher_outside_the_cluster,
         }
         faults::{
+            replicas_share_one_issue,
             killed_fetchers_leak_no_token,
             a_burst_outlives_its_fetchers,
             a_burst_outlives_a_failover_and_safe_mode,

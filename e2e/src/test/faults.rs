@@ -1,22 +1,23 @@
 //! Parts that die, or are cut off, in the middle of work: no pod fails by it, and nothing is lost.
 
-use std::thread::sleep;
+use std::collections::BTreeSet;
+use std::thread::{self, sleep};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, says, text};
+use super::silent::SilentNode;
+use super::soak::{Size, soak};
 use crate::process::wait_until;
+use crate::stage::Answer;
 use crate::workload;
 
 /// Pods on a busy machine, one of whose init containers may have tried for 45 s.
 const ALL_ENDED: Duration = Duration::from_secs(150);
 /// The lease, and a candidate's turn.
 const SUCCEEDED: Duration = Duration::from_secs(45);
-/// Grace, the settling of marked records, and JMX, which lags by ten seconds.
-const CLEARED: Duration = Duration::from_secs(120);
-
 /// Has tokens; a pod that runs no Java is quick.
 const HAS_TOKENS: &str = "test -s $HADOOP_TOKEN_FILE_LOCATION";
 
@@ -63,20 +64,43 @@ fn kill_all(scene: &Scene<'_>) -> Result<()> {
 
 /// What killed replicas left is cancelled by those that come after them: the NameNode counts as many tokens as before.
 pub(super) fn killed_fetchers_leak_no_token(scene: &Scene<'_>) -> Result<()> {
-    let _promptness = scene.stage.killable_fetchers();
-    let before = scene.stage.hadoop.tokens_issued()?;
-    for wave in ["first", "second"] {
-        burst(scene, wave, 20)?;
-        nobody_failed(scene, wave, 20)?;
-        kill_all(scene)?;
+    let size = Size { jobs: 60, kills: 2 };
+    soak(scene, size).map(drop)
+}
+
+/// Thirty pods of one Job ask both replicas at the same time.
+pub(super) fn replicas_share_one_issue(scene: &Scene<'_>) -> Result<()> {
+    const PODS: usize = 30;
+    let node = SilentNode::up(scene)?;
+    scene.create(&scene.stage.alice, &node.job("wide", PODS))?;
+    let bearers = scene.silent_tokens(&node, PODS)?;
+    let (door, replicas) = (&scene.stage.door()?, scene.stage.fetchers()?);
+    ensure!(replicas.len() == 2, "{} replicas run", replicas.len());
+    let asked: Vec<Result<Answer>> = thread::scope(|scope| {
+        let askers: Vec<_> = bearers
+            .iter()
+            .zip(replicas.iter().cycle())
+            .map(|(bearer, replica)| scope.spawn(move || door.ask_replica(replica, bearer)))
+            .collect();
+        askers
+            .into_iter()
+            .map(|asker| asker.join().unwrap_or_else(|_| bail!("an asker panicked")))
+            .collect()
+    });
+    let mut files = BTreeSet::new();
+    for answer in asked {
+        let Answer { status, body } = answer?;
+        ensure!(status == 200, "a pod was answered {status}: {body}");
+        files.insert(text(&serde_json::from_str(&body)?, "/credentials"));
     }
-    wait_until("the ledger to be empty", CLEARED, || {
-        Ok(scene.ledger()?.is_empty().then_some(()))
-    })?;
-    wait_until("the NameNode to count as before", CLEARED, || {
-        let now = scene.stage.hadoop.tokens_issued()?;
-        Ok((now <= before).then_some(()))
-    })
+    ensure!(
+        files.len() == 1,
+        "the job has {} sets of tokens",
+        files.len()
+    );
+    let records = scene.ledger()?;
+    ensure!(records.len() == 2, "there are {} records", records.len());
+    scene.end_silent_pods()
 }
 
 /// Both replicas die while a burst of pods asks.

@@ -24,6 +24,8 @@ mod reinvocation;
 mod rights;
 mod scene;
 mod services;
+mod silent;
+pub mod soak;
 mod spark;
 pub mod suite;
 mod training;

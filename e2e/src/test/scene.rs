@@ -112,13 +112,15 @@ impl<'a> Scene<'a> {
 
     /// What the fetcher keeps for jobs of the scene's namespace: one record for each service.
     pub fn ledger(&self) -> Result<Vec<Value>> {
-        let secrets = self.admin().json(&["get", "secrets", "-n", LEDGER])?;
-        let prefix = format!("{}/", self.namespace);
-        let ours = |record: &Value| {
-            annotation(record, "kube2hadoop.io/job").is_some_and(|job| job.starts_with(&prefix))
-        };
-        let all = secrets["items"].as_array().cloned().unwrap_or_default();
-        Ok(all.into_iter().filter(ours).collect())
+        self.ledger_of(&self.namespace)
+    }
+
+    /// The same for another namespace, which an operator selects by its label.
+    pub fn ledger_of(&self, namespace: &str) -> Result<Vec<Value>> {
+        let selector = format!("kube2hadoop.io/namespace={namespace}");
+        let get = ["get", "secrets", "-n", LEDGER, "-l", &selector];
+        let secrets = self.admin().json(&get)?;
+        Ok(secrets["items"].as_array().cloned().unwrap_or_default())
     }
 
     /// Waits until the pod has ended and gives its phase: `Succeeded` or `Failed`.

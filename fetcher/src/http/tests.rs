@@ -1,5 +1,6 @@
 mod bench;
 mod legacy;
+mod slow;
 
 use axum::http::{Method, StatusCode};
 use base64::Engine;

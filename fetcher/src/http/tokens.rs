@@ -22,7 +22,7 @@ use crate::clock::timestamp;
 use crate::events::{Notice, reason};
 use crate::issue::Issued;
 use crate::ledger::Key;
-use crate::metrics::Outcome;
+use crate::metrics::{Outcome, ServiceLabel};
 use crate::service::ServiceName;
 
 /// A refusal, with what was known of the asker by then.
@@ -158,6 +158,8 @@ pub(super) fn settle(
     held: &[Arc<Issued>],
 ) {
     for (name, issued) in chosen.iter().zip(held) {
+        let label = ServiceLabel::of(name);
+        service.metrics.handed_out.get_or_create(&label).inc();
         service
             .audit
             .issued(id.as_str(), grant, name, issued.sequence_number);

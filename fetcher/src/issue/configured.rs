@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube2hadoop_client::contract::{FileContent, FileName, FileNameError};
+use kube2hadoop_runtime::readiness::Readiness;
 use kube2hadoop_stamp::{DenyList, HadoopUser};
 use thiserror::Error;
-use tokio::sync::{SemaphorePermit, watch};
+use tokio::sync::watch;
 
-use super::pressure::{Busy, Pressure};
+use super::pressure::{Busy, Place, Pressure};
 use super::{IssueFailure, Issued, Issuer};
 use crate::chain;
 use crate::config::{Config, Kms};
@@ -43,6 +44,8 @@ pub struct Configured {
     client_conf: BTreeMap<FileName, FileContent>,
     pressure: BTreeMap<ServiceName, Pressure>,
     metrics: Metrics,
+    /// Where it is told which service does not answer; for jobs that have tokens that is no matter.
+    health: Readiness,
 }
 
 impl Configured {
@@ -81,7 +84,15 @@ impl Configured {
             names,
             client_conf,
             metrics,
+            health: Readiness::new(),
         })
+    }
+
+    /// Remarks there on services that do not answer: a replica without Kerberos is not dead.
+    #[must_use]
+    pub fn remarking(mut self, health: Readiness) -> Self {
+        self.health = health;
+        self
     }
 
     /// The services themselves, for what happens to tokens after they were issued.
@@ -112,11 +123,13 @@ impl Configured {
             .hadoop_issues
             .get_or_create(&Outcome { outcome })
             .inc();
-        let degraded = issued.as_ref().err().is_some_and(|error| error.retryable());
+        let degraded = issued.as_ref().err().filter(|error| error.retryable());
         self.metrics
             .hadoop_degraded
             .get_or_create(&label)
-            .set(degraded.into());
+            .set(degraded.is_some().into());
+        let remark = degraded.map(|error| chain::text(error));
+        self.health.remark(name.as_str(), remark);
         if let Err(error) = &issued {
             tracing::warn!(service = %name, user = %user, error = chain::text(error), "no token issued");
         }
@@ -130,7 +143,7 @@ impl Configured {
         &self,
         user: &HadoopUser,
         name: &ServiceName,
-    ) -> Result<Option<SemaphorePermit<'_>>, IssueFailure> {
+    ) -> Result<Option<Place>, IssueFailure> {
         let Some(pressure) = self.pressure.get(name) else {
             return Ok(None);
         };

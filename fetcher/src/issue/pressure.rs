@@ -8,10 +8,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube2hadoop_stamp::HadoopUser;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::HadoopLimits;
+use places::Places;
+
+mod places;
+
+pub use places::Place;
 
 /// The most that a rate may make somebody wait: a pod that is told to come again knows more than one that hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,7 +31,7 @@ pub struct Busy {
 /// The bounds of one service.
 pub struct Pressure {
     state: Mutex<State>,
-    at_a_time: Semaphore,
+    places: Places,
     limits: HadoopLimits,
 }
 
@@ -82,7 +86,7 @@ impl Pressure {
     pub fn new(limits: HadoopLimits) -> Self {
         Self {
             state: Mutex::default(),
-            at_a_time: Semaphore::new(limits.concurrency.min(Semaphore::MAX_PERMITS)),
+            places: Places::new(limits.concurrency),
             limits,
         }
     }
@@ -90,14 +94,14 @@ impl Pressure {
     /// Whether a call for this user would be turned away now.
     #[must_use]
     pub fn busy(&self, user: &HadoopUser) -> Option<Busy> {
-        self.lock().refusal(user, Instant::now(), &self.limits)
+        self.refusal(&self.lock(), user, Instant::now())
     }
 
-    /// Waits for the user's turn, then for everybody's.
+    /// Waits for the user's turn, then for everybody's, then for a place.
     ///
     /// # Errors
     /// Where too many wait, or the wait would be too long.
-    pub async fn turn(&self, user: &HadoopUser) -> Result<SemaphorePermit<'_>, Busy> {
+    pub async fn turn(&self, user: &HadoopUser) -> Result<Place, Busy> {
         let (waiting, at) = self.join(user)?;
         sleep_until(at).await;
         let at = {
@@ -105,12 +109,9 @@ impl Pressure {
             self.lock().all.take(now, self.limits.per_second)
         };
         sleep_until(at).await;
-        let permit = self.at_a_time.acquire().await;
+        let place = self.places.take(user).await;
         drop(waiting);
-        // It is never closed.
-        permit.map_err(|_| Busy {
-            retry_after: PATIENCE,
-        })
+        place.ok_or_else(|| self.lock().busy(Duration::ZERO, &self.limits))
     }
 
     /// How many wait.
@@ -122,8 +123,11 @@ impl Pressure {
     fn join(&self, user: &HadoopUser) -> Result<(Waiting<'_>, Instant), Busy> {
         let now = Instant::now();
         let mut state = self.lock();
-        if let Some(busy) = state.refusal(user, now, &self.limits) {
+        if let Some(busy) = self.refusal(&state, user, now) {
             return Err(busy);
+        }
+        if self.is_full(&state) {
+            self.places.make_room(user);
         }
         state.waiting += 1;
         if state.users.len() >= MANY_USERS {
@@ -135,25 +139,36 @@ impl Pressure {
         Ok((Waiting(self), at))
     }
 
+    fn refusal(&self, state: &State, user: &HadoopUser, now: Instant) -> Option<Busy> {
+        let wait = state.wait(user, now, &self.limits);
+        let crowded = self.is_full(state) && !self.places.is_crowded_by_others(user);
+        (crowded || wait > PATIENCE).then(|| state.busy(wait, &self.limits))
+    }
+
+    fn is_full(&self, state: &State) -> bool {
+        state.waiting >= self.limits.queue
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn refusal(&self, user: &HadoopUser, now: Instant, limits: &HadoopLimits) -> Option<Busy> {
+    /// How long the rates would make a call wait.
+    fn wait(&self, user: &HadoopUser, now: Instant, limits: &HadoopLimits) -> Duration {
         let of_user = self.users.get(user).copied().unwrap_or_default();
         let user_at = of_user.peek(now, limits.per_user_per_second);
         let all_at = self.all.peek(now, limits.per_second);
-        let wait = user_at.max(all_at).saturating_duration_since(now);
-        if wait <= PATIENCE && self.waiting < limits.queue {
-            return None;
-        }
-        // As long as those take who wait already.
+        user_at.max(all_at).saturating_duration_since(now)
+    }
+
+    /// Come again when those are done who wait already, and not before that time.
+    fn busy(&self, wait: Duration, limits: &HadoopLimits) -> Busy {
         let queue = interval(limits.per_second)
             .saturating_mul(u32::try_from(self.waiting).unwrap_or(u32::MAX));
         let retry_after = wait.max(queue).clamp(Duration::from_secs(1), 2 * PATIENCE);
-        Some(Busy { retry_after })
+        Busy { retry_after }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The shared ledger: one Secret of type kube2hadoop.io/delegation-token for each key.
 //!
-//! Labels and the name hold hashes, since users and jobs are no label values; annotations are for people.
+//! The name is a hash; labels are what people select by, annotations what they read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +72,8 @@ impl Secrets {
             Ok(stored) => Ok(Written::Yes(
                 stored.metadata.resource_version.unwrap_or_default(),
             )),
-            // 409 is AlreadyExists or a stale version; 404 on a replace, that it is gone.
+            // 409 is AlreadyExists, a stale version, or a conflict behind the API server, such as a quota's;
+            // 404 on a replace, that it is gone.
             Err(StoreError::Api(kube::Error::Api(status))) if matches!(status.code, 409) => {
                 Ok(Written::No)
             }
@@ -85,7 +86,7 @@ impl Secrets {
         }
     }
 
-    async fn remove(&self, place: &Place, version: String) -> Result<(), StoreError> {
+    async fn remove(&self, place: &Place, version: String) -> Result<bool, StoreError> {
         let params = DeleteParams {
             preconditions: Some(Preconditions {
                 resource_version: Some(version),
@@ -94,10 +95,11 @@ impl Secrets {
             ..DeleteParams::default()
         };
         match within(self.api.delete(place.name(), &params)).await {
-            Err(StoreError::Api(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => {
-                Ok(())
-            }
-            other => other.map(drop),
+            Ok(_) => Ok(true),
+            Err(StoreError::Api(kube::Error::Api(status))) if status.code == 404 => Ok(true),
+            // Another version stands there, or the store is too busy to say.
+            Err(StoreError::Api(kube::Error::Api(status))) if status.code == 409 => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }
@@ -138,7 +140,7 @@ impl Store for Secrets {
         &'a self,
         place: &'a Place,
         version: String,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
         self.remove(place, version).boxed()
     }
 }

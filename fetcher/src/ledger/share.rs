@@ -3,25 +3,39 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::time::Instant;
+
 use super::place::Place;
-use super::record::Record;
+use super::record::{Record, Versioned};
 use super::store::{Store, StoreError, Written};
+use super::under_way::UnderWay;
 use super::{Key, RECHECK_MILLIS, Rules};
 use crate::chain;
 use crate::clock::Clock;
 use crate::issue::{IssueFailure, Issued, Issuer};
 
+mod aside;
+mod claim;
+
+use aside::{put_aside, remember};
+use claim::Claim;
+
 /// How often a replica looks whether the other one is done.
 const LOOK: Duration = Duration::from_millis(100);
-/// A claim older than this is of a replica that died between claim and token.
-pub const STALE_MILLIS: u64 = 30_000;
-/// Looks at another's claim before giving up; longer than a claim lasts.
+/// A claim that says the same for so long is of a replica that died between claim and token.
+pub const STALE_MILLIS: u64 = 15_000;
+/// No two clocks are so far apart: an older claim is dead at the first look.
+const ANCIENT_MILLIS: u64 = 600_000;
+/// Looks at another's claim before giving up; longer than a dead one lasts.
 const MAX_LOOKS: u32 = 400;
-/// Times that a token which found no place in the ledger is brought there again; pauses double from 1 s.
-const MAX_REMINDERS: u32 = 9;
 
 /// Whether and through what replicas share.
-pub struct Sharing(Option<Arc<dyn Store>>);
+pub struct Sharing {
+    store: Option<Arc<dyn Store>>,
+    /// Tokens that found no place in the ledger yet.
+    unplaced: UnderWay,
+}
 
 /// What a look at the store came to.
 enum Turn {
@@ -35,24 +49,60 @@ enum Turn {
     Wait,
 }
 
+/// Another's claim, and since when it says the same by our own watch: replicas' clocks may be minutes apart.
+#[derive(Default)]
+struct Watched(Option<(String, Instant)>);
+
+impl Watched {
+    fn for_long(&mut self, version: &str) -> bool {
+        match &self.0 {
+            Some((same, since)) if same == version => {
+                since.elapsed() >= Duration::from_millis(STALE_MILLIS)
+            }
+            _ => {
+                self.0 = Some((version.to_owned(), Instant::now()));
+                false
+            }
+        }
+    }
+}
+
 impl Sharing {
     /// Each replica has its own tokens.
     #[must_use]
     pub fn alone() -> Self {
-        Self(None)
+        Self {
+            store: None,
+            unplaced: UnderWay::default(),
+        }
     }
 
     #[must_use]
     pub fn through(store: Arc<dyn Store>) -> Self {
-        Self(Some(store))
+        Self {
+            store: Some(store),
+            ..Self::alone()
+        }
+    }
+
+    /// Shows how many tokens have no place in the ledger yet.
+    #[must_use]
+    pub fn showing(mut self, unplaced: Gauge) -> Self {
+        self.unplaced = UnderWay::shown_by(unplaced);
+        self
     }
 
     /// Until when an answer that was asked for then is handed out without asking again.
     pub(super) fn fresh_until(&self, asked_at: u64) -> u64 {
-        match self.0 {
+        match self.store {
             Some(_) => asked_at.saturating_add(RECHECK_MILLIS),
             None => u64::MAX,
         }
+    }
+
+    /// Waits until every token that was issued has its place.
+    pub(super) async fn settled(&self) {
+        self.unplaced.ended().await;
     }
 
     /// Gets the key's tokens from another replica, or from Hadoop; `held` are those we gave out before.
@@ -64,16 +114,18 @@ impl Sharing {
         clock: &Clock,
         held: Option<Arc<Issued>>,
     ) -> Result<Arc<Issued>, IssueFailure> {
-        let Some(store) = &self.0 else {
+        let Some(store) = &self.store else {
             return issue(key, issuer).await;
         };
         let place = Place::current(key);
+        let mut watched = Watched::default();
         for _ in 0..MAX_LOOKS {
-            match turn(&**store, &place, issuer, rules, clock).await {
+            match turn(&**store, &place, issuer, rules, clock, &mut watched).await {
                 Ok(Turn::Use(issued)) => return Ok(issued),
                 Ok(Turn::Refuse(failure)) => return Err(failure),
                 Ok(Turn::Issue { version }) => {
-                    return issue_under(store, &place, issuer, version, clock).await;
+                    let claim = Claim::new(&**store, &place, clock, version);
+                    return self.issue_under(store, claim, key, issuer, clock).await;
                 }
                 Ok(Turn::Wait) => tokio::time::sleep(LOOK).await,
                 Err(error) => {
@@ -84,12 +136,46 @@ impl Sharing {
                     );
                     return match held {
                         Some(issued) => Ok(issued),
-                        None => issue_apart(store, key, issuer, clock).await,
+                        None => self.issue_apart(store, key, issuer, clock).await,
                     };
                 }
             }
         }
         Err(IssueFailure::ElsewhereBusy)
+    }
+
+    async fn issue_under(
+        &self,
+        store: &Arc<dyn Store>,
+        mut claim: Claim<'_>,
+        key: &Key,
+        issuer: &dyn Issuer,
+        clock: &Clock,
+    ) -> Result<Arc<Issued>, IssueFailure> {
+        match claim.held_during(issue(key, issuer)).await {
+            Ok(issued) => {
+                if !claim.enter(&issued).await {
+                    remember(store, key, &issued, clock, self.unplaced.begin());
+                }
+                Ok(issued)
+            }
+            Err(failure) => {
+                claim.give_back().await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn issue_apart(
+        &self,
+        store: &Arc<dyn Store>,
+        key: &Key,
+        issuer: &dyn Issuer,
+        clock: &Clock,
+    ) -> Result<Arc<Issued>, IssueFailure> {
+        let issued = issue(key, issuer).await?;
+        remember(store, key, &issued, clock, self.unplaced.begin());
+        Ok(issued)
     }
 }
 
@@ -99,14 +185,19 @@ async fn turn(
     issuer: &dyn Issuer,
     rules: &Rules,
     clock: &Clock,
+    watched: &mut Watched,
 ) -> Result<Turn, StoreError> {
     let now = clock.now_millis();
     let found = store.get(place).await?;
-    match found.as_ref().map(|it| &it.record) {
-        Some(Record::Held(issued)) if rules.usable(issued, now) => {
-            return Ok(Turn::Use(Arc::clone(issued)));
-        }
-        Some(Record::Claimed { since }) if now < since.saturating_add(STALE_MILLIS) => {
+    match &found {
+        Some(Versioned {
+            record: Record::Held(issued),
+            ..
+        }) if rules.usable(issued, now) => return Ok(Turn::Use(Arc::clone(issued))),
+        Some(Versioned {
+            record: Record::Claimed { since },
+            version,
+        }) if now < since.saturating_add(ANCIENT_MILLIS) && !watched.for_long(version) => {
             return Ok(Turn::Wait);
         }
         _ => {}
@@ -116,104 +207,14 @@ async fn turn(
     }
     let version = match found {
         None => None,
-        Some(worn) => {
-            put_aside(store, &place.key, &worn.record, now).await?;
-            Some(worn.version)
-        }
+        Some(worn) if put_aside(store, &place.key, &worn.record, now).await? => Some(worn.version),
+        Some(_) => return Ok(Turn::Wait),
     };
     let claim = Record::Claimed { since: now };
-    let written = store.put(place, claim, version).await?;
-    Ok(match written {
+    Ok(match store.put(place, claim, version).await? {
         Written::Yes(version) => Turn::Issue { version },
         Written::No => Turn::Wait,
     })
-}
-
-/// Pods may hold these still: they stand aside, to be renewed and cancelled with the job.
-async fn put_aside(
-    store: &dyn Store,
-    key: &Key,
-    worn: &Record,
-    now: u64,
-) -> Result<(), StoreError> {
-    let Some(issued) = worn.issued() else {
-        return Ok(());
-    };
-    if issued.tokens.is_empty() || issued.max_date <= now {
-        return Ok(());
-    }
-    let since = match worn {
-        Record::Worn { since, .. } => *since,
-        _ => now,
-    };
-    let aside = Record::Worn {
-        issued: Arc::clone(issued),
-        since,
-    };
-    // Whoever put the same tokens there before was as right.
-    store
-        .put(&Place::aside(key, issued), aside, None)
-        .await
-        .map(drop)
-}
-
-async fn issue_under(
-    store: &Arc<dyn Store>,
-    place: &Place,
-    issuer: &dyn Issuer,
-    version: String,
-    clock: &Clock,
-) -> Result<Arc<Issued>, IssueFailure> {
-    match issue(&place.key, issuer).await {
-        Ok(issued) => {
-            let held = Record::Held(Arc::clone(&issued));
-            let noted = store.put(place, held, Some(version)).await;
-            if !matches!(noted, Ok(Written::Yes(_))) {
-                remember(store, &place.key, &issued, clock);
-            }
-            Ok(issued)
-        }
-        Err(failure) => {
-            if let Err(error) = store.delete(place, version).await {
-                let error = chain::text(&error);
-                tracing::warn!(
-                    error,
-                    "a claim on the shared ledger stays until it is stale"
-                );
-            }
-            Err(failure)
-        }
-    }
-}
-
-async fn issue_apart(
-    store: &Arc<dyn Store>,
-    key: &Key,
-    issuer: &dyn Issuer,
-    clock: &Clock,
-) -> Result<Arc<Issued>, IssueFailure> {
-    let issued = issue(key, issuer).await?;
-    remember(store, key, &issued, clock);
-    Ok(issued)
-}
-
-/// Tokens without a place in the ledger would never be cancelled: they are brought there in the background.
-fn remember(store: &Arc<dyn Store>, key: &Key, issued: &Arc<Issued>, clock: &Clock) {
-    let (store, key, clock) = (Arc::clone(store), key.clone(), clock.clone());
-    let record = Record::Worn {
-        issued: Arc::clone(issued),
-        since: clock.now_millis(),
-    };
-    tokio::spawn(async move {
-        for attempt in 0..MAX_REMINDERS {
-            match put_aside(&*store, &key, &record, clock.now_millis()).await {
-                Ok(()) => return,
-                Err(_) => tokio::time::sleep(Duration::from_secs(1 << attempt)).await,
-            }
-        }
-        tracing::error!(user = %key.user, job = %key.job, service = %key.service,
-            "a token has no place in the shared ledger: nobody will renew or cancel it");
-    });
 }
 
 async fn issue(key: &Key, issuer: &dyn Issuer) -> Result<Arc<Issued>, IssueFailure> {

@@ -47,12 +47,12 @@ pub trait Store: Send + Sync + 'static {
         version: Option<String>,
     ) -> BoxFuture<'a, Result<Written, StoreError>>;
 
-    /// Takes the record of that version away, if it is still there.
+    /// Takes the record of that version away; whether it is gone.
     fn delete<'a>(
         &'a self,
         place: &'a Place,
         version: String,
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
 }
 
 /// A store within the process: for tests, and for what runs without a cluster.
@@ -106,15 +106,16 @@ impl Store for InMemory {
         &'a self,
         place: &'a Place,
         version: String,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
         let mut state = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        if state
+        let current = state
             .by_place
             .get(place)
-            .is_some_and(|(current, _)| current.to_string() == version)
-        {
+            .map(|(version, _)| version.to_string());
+        let gone = current.is_none_or(|current| current == version);
+        if gone {
             state.by_place.remove(place);
         }
-        async { Ok(()) }.boxed()
+        async move { Ok(gone) }.boxed()
     }
 }

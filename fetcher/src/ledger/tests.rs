@@ -12,7 +12,9 @@ use super::store::{InMemory, Store};
 use super::*;
 use crate::hadoop::HadoopError;
 
+mod api_server;
 mod renewed;
+mod replicas;
 
 const HOUR: u64 = 3_600_000;
 const RULES: Rules = Rules {

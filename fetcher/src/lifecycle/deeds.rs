@@ -66,11 +66,13 @@ impl Doer {
         }
     }
 
+    /// A record that only seems to be gone would have no leader any more: the watch is silent about what did not change.
     async fn delete(&self, entry: &Entry) -> Result<Outcome, Undone> {
-        self.store
-            .delete(&entry.place, entry.version.clone())
-            .await?;
-        Ok(Outcome::Gone)
+        let version = entry.version.clone();
+        match self.store.delete(&entry.place, version).await? {
+            true => Ok(Outcome::Gone),
+            false => Err(Undone::Changed),
+        }
     }
 
     async fn wear(&self, entry: &Entry) -> Result<Outcome, Undone> {

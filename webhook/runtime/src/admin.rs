@@ -58,15 +58,18 @@ async fn readyz(State(admin): State<Admin>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
     }
     let closed = admin.readiness.closed();
-    if closed.is_empty() {
-        return "ok\n".into_response();
-    }
-    let mut text = String::new();
+    let (status, mut text) = match closed.is_empty() {
+        true => (StatusCode::OK, "ok\n".to_owned()),
+        false => (StatusCode::SERVICE_UNAVAILABLE, String::new()),
+    };
+    // Writing to a String does not fail.
     for (gate, reason) in closed {
-        // Writing to a String does not fail.
         let _ = writeln!(text, "{gate}: {reason}");
     }
-    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+    for (about, remark) in admin.readiness.remarks() {
+        let _ = writeln!(text, "{about}: {remark}");
+    }
+    (status, text).into_response()
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
@@ -98,6 +101,7 @@ mod tests {
         let readiness = Readiness::new();
         let gate = readiness.gate("tls");
         let (trigger, shutdown) = Shutdown::new();
+        let remarks = readiness.clone();
         let router = router(readiness, Arc::new(Registry::default()), shutdown);
         gate.not_ready("no certificate");
         assert_eq!(
@@ -112,6 +116,14 @@ mod tests {
             ask(&router, "/readyz").await,
             (StatusCode::OK, "ok\n".into())
         );
+        remarks.remark("ns1", Some("no KDC answers".into()));
+        assert_eq!(
+            ask(&router, "/readyz").await,
+            (StatusCode::OK, "ok\nns1: no KDC answers\n".into()),
+            "what is held is handed out all the same"
+        );
+        remarks.remark("ns1", None);
+        assert_eq!(ask(&router, "/readyz").await.1, "ok\n");
         trigger.request();
         assert_eq!(
             ask(&router, "/readyz").await.0,

@@ -1,4 +1,4 @@
-//! Readiness as a list of named gates, all of them closed at first.
+//! Readiness as a list of named gates, all of them closed at first; and remarks on what works badly behind them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
     closed: Arc<Mutex<BTreeMap<&'static str, String>>>,
+    remarks: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 /// One thing that must be right before requests are welcome.
@@ -32,6 +33,22 @@ impl Readiness {
         };
         gate.not_ready("not checked yet");
         gate
+    }
+
+    /// Says at /readyz how something is that requests can do without for a while; none: it is well again.
+    pub fn remark(&self, about: &str, text: Option<String>) {
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        match text {
+            Some(text) => remarks.insert(about.to_owned(), text),
+            None => remarks.remove(about),
+        };
+    }
+
+    /// What was remarked, in the order of what it is about.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<(String, String)> {
+        let remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        remarks.clone().into_iter().collect()
     }
 
     /// The closed gates with their reasons, in the order of their names. Empty: ready.

@@ -44,7 +44,8 @@ fn grant(user: &str, services: Option<BTreeSet<ServiceName>>) -> Grant {
     }
 }
 
-/// Knows the bearers `alice` and her likes, `narrow` (annotation: only ns1) and `unstamped`.
+/// Knows the bearers `alice` and her likes, `narrow` (annotation: only ns1) and `unstamped`; `bob.7` is a pod of bob's
+/// job 7.
 struct Attestation;
 
 impl Attestor for Attestation {
@@ -53,6 +54,11 @@ impl Attestor for Attestation {
         token: &'a BearerToken,
         _from: Option<IpAddr>,
     ) -> BoxFuture<'a, Result<Grant, Denied>> {
+        if let Some((user, job)) = token.expose().split_once('.') {
+            let mut grant = grant(user, None);
+            grant.job = serde_json::from_value(format!("team/Job.batch/{job}").into()).unwrap();
+            return async { Ok(grant) }.boxed();
+        }
         let services = match token.expose() {
             "alice" | "nobody" | "slow" | "busy" => None,
             "narrow" => Some(BTreeSet::from(["ns1".parse().unwrap()])),
@@ -138,21 +144,7 @@ impl Issuer for Hadoop {
                 "slow" => std::future::pending().await,
                 _ => {}
             }
-            let token = Token::new(
-                vec![1].into(),
-                b"the-password".to_vec().into(),
-                "HDFS_DELEGATION_TOKEN",
-                service.as_str(),
-            )
-            .unwrap();
-            Ok(Issued {
-                tokens: vec![(format!("ha-hdfs:{service}"), token)],
-                issued_at: NOW,
-                renewed_at: NOW,
-                expires_at: NOW + 86_400_000,
-                max_date: NOW + 604_800_000,
-                sequence_number: 7,
-            })
+            Ok(issued(service))
         }
         .boxed()
     }
@@ -189,22 +181,52 @@ pub(super) struct Bench {
 }
 
 pub(super) fn bench(running: usize, waiting: usize) -> Bench {
+    bench_with(
+        Arc::new(Hadoop {
+            services: vec!["ns1".parse().unwrap(), "kms".parse().unwrap()],
+            conf: conf(),
+        }),
+        running,
+        waiting,
+    )
+}
+
+pub(super) fn conf() -> BTreeMap<FileName, FileContent> {
+    BTreeMap::from([(
+        "core-site.xml".try_into().unwrap(),
+        FileContent(b"<configuration/>".to_vec()),
+    )])
+}
+
+/// A token of this service, issued now.
+pub(super) fn issued(service: &ServiceName) -> Issued {
+    let token = Token::new(
+        vec![1].into(),
+        b"the-password".to_vec().into(),
+        "HDFS_DELEGATION_TOKEN",
+        service.as_str(),
+    )
+    .unwrap();
+    Issued {
+        tokens: vec![(format!("ha-hdfs:{service}"), token)],
+        issued_at: NOW,
+        renewed_at: NOW,
+        expires_at: NOW + 86_400_000,
+        max_date: NOW + 604_800_000,
+        sequence_number: 7,
+    }
+}
+
+pub(super) fn bench_with(issuer: Arc<dyn Issuer>, running: usize, waiting: usize) -> Bench {
     let metrics = Metrics::new(&mut Registry::default());
     let clock = Clock::from_fn(|| NOW);
     let audit = Lines::default();
-    let issuer: Arc<dyn Issuer> = Arc::new(Hadoop {
-        services: vec!["ns1".parse().unwrap(), "kms".parse().unwrap()],
-        conf: BTreeMap::from([(
-            "core-site.xml".try_into().unwrap(),
-            FileContent(b"<configuration/>".to_vec()),
-        )]),
-    });
     let (events, notices) = Recorder::new(metrics.clone());
     let rules = Rules {
         renewed: false,
         min_life_fraction: 0.5,
-        capacity: 10,
-        failure_millis: 1,
+        capacity: 10_000,
+        failure_millis: 0,
     };
     let service = Service {
         attestor: Arc::new(Attestation),
@@ -214,7 +236,7 @@ pub(super) fn bench(running: usize, waiting: usize) -> Bench {
         events,
         turns: Turns::new(running, waiting, metrics.clone()),
         conf: issuer.client_conf().clone(),
-        request_limit: Duration::from_secs(5),
+        request_limit: Duration::from_secs(30),
         metrics,
         issuer,
     };

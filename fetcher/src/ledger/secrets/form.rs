@@ -1,4 +1,4 @@
-//! A record as a Secret: what people read in annotations, hashes in labels, the tokens only in data.
+//! A record as a Secret: what people read in annotations, what they select by in labels, the tokens only in data.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ const EXPIRES: &str = "kube2hadoop.io/expires";
 const MAX_DATE: &str = "kube2hadoop.io/max-date";
 const SEQUENCE: &str = "kube2hadoop.io/sequence-number";
 const TOKENS: &str = "kube2hadoop.io/tokens";
+const NAMESPACE: &str = "kube2hadoop.io/namespace";
 const JOB_HASH: &str = "kube2hadoop.io/job-hash";
-const USER_HASH: &str = "kube2hadoop.io/user-hash";
 pub(super) const CREDENTIALS: &str = "credentials";
 
 const CLAIMED: &str = "claimed";
@@ -52,15 +52,7 @@ pub(super) fn secret(
         (SERVICE, key.service.to_string()),
     ]);
     let state = annotations.get(STATE).cloned().unwrap_or_default();
-    let labels = [
-        (STATE, state),
-        (
-            "app.kubernetes.io/managed-by",
-            "kube2hadoop-fetcher".to_owned(),
-        ),
-        (JOB_HASH, hash(&[key.job.as_str()])),
-        (USER_HASH, hash(&[key.user.as_str()])),
-    ];
+    let labels = labels(key, state);
     let data = record.issued().map(|issued| {
         let content = ByteString(file(issued));
         BTreeMap::from([(CREDENTIALS.to_owned(), content)])
@@ -77,6 +69,35 @@ pub(super) fn secret(
         data,
         ..Secret::default()
     }
+}
+
+/// What fits no label stands in the annotations only: a user may be called `_x`, a job has slashes.
+fn labels(key: &Key, state: String) -> impl Iterator<Item = (&'static str, String)> {
+    let namespace = key.job.as_str().split('/').next().unwrap_or_default();
+    let readable = [
+        (STATE, state),
+        (USER, key.user.to_string()),
+        (SERVICE, key.service.to_string()),
+        (NAMESPACE, namespace.to_owned()),
+    ];
+    let ours = "kube2hadoop-fetcher".to_owned();
+    readable
+        .into_iter()
+        .filter(|(_, value)| fits_a_label(value))
+        .chain([
+            ("app.kubernetes.io/managed-by", ours),
+            (JOB_HASH, hash(&[key.job.as_str()])),
+        ])
+}
+
+/// As Kubernetes wants a label's value: at most 63 of its characters, a letter or digit at both ends.
+fn fits_a_label(value: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric();
+    let bytes = value.as_bytes();
+    value.len() <= 63
+        && bytes.first().copied().is_some_and(plain)
+        && bytes.last().copied().is_some_and(plain)
+        && bytes.iter().all(|it| plain(*it) || b"-_.".contains(it))
 }
 
 fn owned(pairs: impl IntoIterator<Item = (&'static str, String)>) -> BTreeMap<String, String> {

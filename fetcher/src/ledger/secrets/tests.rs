@@ -128,18 +128,32 @@ fn what_cannot_be_read_is_a_claim_of_long_ago() {
 }
 
 #[test]
-fn names_and_labels_are_hashes_and_annotations_are_for_people() {
+fn names_are_hashes_labels_for_selectors_and_annotations_for_people() {
     let job = Place::current(&key("team/Job.batch/a", "alice"));
     let made = stored(&job, &Record::Claimed { since: NOW }, None);
     let labels = made.metadata.labels.unwrap();
-    assert!(
-        labels
-            .values()
-            .all(|value| value.len() <= 63 && !value.contains("alice"))
-    );
+    for (label, value) in [
+        (USER, "alice"),
+        ("kube2hadoop.io/service", "ns1"),
+        ("kube2hadoop.io/namespace", "team"),
+        ("kube2hadoop.io/state", "claimed"),
+    ] {
+        assert_eq!(labels[label], value);
+    }
+    assert!(labels.values().all(|value| value.len() <= 63));
     assert_eq!(made.metadata.annotations.unwrap()[USER], "alice");
     for (other, user) in [("team/Job.batch/a", "bob"), ("team/Job.batch/b", "alice")] {
         assert_ne!(job.name(), Place::current(&key(other, user)).name());
+    }
+}
+
+#[test]
+fn what_kubernetes_takes_for_no_label_is_none() {
+    for user in ["_alice", "alice_", &"a".repeat(64)] {
+        let job = Place::current(&key("team/Job.batch/a", user));
+        let made = stored(&job, &Record::Claimed { since: NOW }, None);
+        assert_eq!(made.metadata.labels.unwrap().get(USER), None, "{user}");
+        assert_eq!(made.metadata.annotations.unwrap()[USER], user);
     }
 }
 
@@ -175,7 +189,7 @@ async fn only_the_version_that_was_claimed_is_deleted() {
     let job = Place::current(&key("team/Job.batch/a", "alice"));
     let gone = answer(&mut server, 409, Some(failure(409, "Conflict")));
     let (deleted, (method, _, sent)) = tokio::join!(store.delete(&job, "9".into()), gone);
-    deleted.unwrap();
+    assert!(!deleted.unwrap(), "what stands there is another");
     assert_eq!(method, Method::DELETE);
     assert_eq!(sent["preconditions"]["resourceVersion"], "9");
 }

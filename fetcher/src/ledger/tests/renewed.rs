@@ -3,6 +3,8 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
+
 use super::*;
 
 /// A replica of a world in which tokens are renewed.
@@ -122,7 +124,7 @@ impl Store for Flaky {
         &'a self,
         place: &'a place::Place,
         version: String,
-    ) -> BoxFuture<'a, Result<(), store::StoreError>> {
+    ) -> BoxFuture<'a, Result<bool, store::StoreError>> {
         async {
             self.reach()?;
             self.store.delete(place, version).await
@@ -135,7 +137,9 @@ impl Store for Flaky {
 async fn without_the_shared_ledger_known_tokens_serve_and_new_ones_are_entered_later() {
     let hadoop = Hadoop::new();
     let store = Arc::new(Flaky::default());
-    let ledger = hadoop.ledger(Sharing::through(Arc::clone(&store) as Arc<dyn Store>));
+    let unplaced = Gauge::default();
+    let sharing = Sharing::through(Arc::clone(&store) as Arc<dyn Store>);
+    let ledger = hadoop.ledger(sharing.showing(unplaced.clone()));
     let known = key("team/Job.batch/a", "alice");
     ledger.tokens(&known).await.unwrap();
     store.down.store(true, Ordering::SeqCst);
@@ -143,6 +147,7 @@ async fn without_the_shared_ledger_known_tokens_serve_and_new_ones_are_entered_l
     assert_eq!(ledger.tokens(&known).await.unwrap().sequence_number, 1);
     let new = key("team/Job.batch/b", "alice");
     let issued = ledger.tokens(&new).await.unwrap();
+    assert_eq!(unplaced.get(), 1);
     tokio::time::sleep(Duration::from_secs(10)).await;
     store.down.store(false, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -151,4 +156,5 @@ async fn without_the_shared_ledger_known_tokens_serve_and_new_ones_are_entered_l
         .await
         .unwrap();
     assert!(aside.is_some(), "it will be renewed and cancelled");
+    assert_eq!(unplaced.get(), 0);
 }

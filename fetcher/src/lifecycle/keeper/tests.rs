@@ -6,6 +6,8 @@ use crate::lifecycle::jobs::tests::pod;
 use crate::lifecycle::plan::Why;
 use crate::lifecycle::timing::SETTLE_MILLIS;
 
+mod spread;
+
 const HOUR: u64 = 3_600_000;
 const GRACE: u64 = 60_000;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
 
 use tokio::sync::{mpsc, watch};
 
@@ -15,11 +15,14 @@ use crate::ledger::store::InMemory;
 
 mod hadoop;
 mod ledger;
+mod process;
+mod replica;
 
-use hadoop::Fate;
-pub(super) use hadoop::{Crash, Hadoop};
+pub(super) use hadoop::Hadoop;
 use ledger::Board;
 pub(super) use ledger::{Ledger, Pods};
+pub(super) use process::Process;
+pub(super) use replica::Replica;
 
 pub(super) const HOUR: u64 = 3_600_000;
 pub(super) const DAY: u64 = 24 * HOUR;
@@ -64,15 +67,18 @@ pub(super) struct World {
     paper: Paper,
     deny: watch::Sender<DenyList>,
     clock: Clock,
-    fate: Arc<Fate>,
 }
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::with(DAY, 0)
+    }
+
+    /// A world whose Hadoop wants tokens renewed in this interval, and whose clock is so far ahead of ours.
+    pub(super) fn with(interval: u64, ahead: i64) -> Self {
         let began = Instant::now();
         let passed = move || u64::try_from(began.elapsed().as_millis()).unwrap();
         let clock = Clock::from_fn(move || START + passed());
-        let fate = Arc::new(Fate::default());
         let metrics = Metrics::new(&mut Registry::default());
         let (events, notices) = Recorder::new(metrics.clone());
         Self {
@@ -80,13 +86,18 @@ impl World {
                 tokens: Mutex::default(),
                 renewals: AtomicUsize::new(0),
                 down: AtomicBool::new(false),
+                issued: AtomicI32::new(0),
+                interval,
+                ahead,
                 clock: clock.clone(),
-                fate: Arc::clone(&fate),
             }),
             ledger: Arc::new(Ledger {
                 store: InMemory::default(),
                 board: Board::new(),
-                fate: Arc::clone(&fate),
+                entered: Mutex::default(),
+                down: AtomicBool::new(false),
+                conflicts: AtomicUsize::new(0),
+                writes: AtomicUsize::new(0),
             }),
             pods: Arc::new(Pods(Board::new())),
             shelf: Arc::new(Shelf::default()),
@@ -96,7 +107,6 @@ impl World {
             paper: Paper::default(),
             deny: watch::channel(DenyList::default()).0,
             clock,
-            fate,
         }
     }
 
@@ -120,21 +130,15 @@ impl World {
         place
     }
 
-    pub(super) fn plan_crash(&self, crash: Crash) {
-        *self.fate.planned.lock().unwrap() = Some(crash);
-    }
-
-    pub(super) fn crashed(&self) -> bool {
-        self.fate.struck.load(Ordering::SeqCst)
-    }
-
     /// Runs a replica while the story lasts, then asks it to stop.
     pub(super) async fn run_during(&self, story: impl Future<Output = ()>) {
         let (trigger, shutdown) = Shutdown::new();
         let leases = Arc::new(Arc::clone(&self.shelf));
         // A long lease: days of simulated elections would take minutes.
         let elector = Elector::new(leases, "me".into(), Duration::from_secs(3600));
-        let replica = run(Arc::new(self.lifecycle()), elector, shutdown);
+        let lifecycle =
+            self.lifecycle(Arc::clone(&self.ledger) as _, Arc::clone(&self.hadoop) as _);
+        let replica = run(Arc::new(lifecycle), elector, shutdown);
         let told = async {
             story.await;
             trigger.request();
@@ -142,11 +146,10 @@ impl World {
         tokio::join!(replica, told);
     }
 
-    fn lifecycle(&self) -> Lifecycle {
-        let service: Arc<dyn TokenService> = Arc::clone(&self.hadoop) as _;
+    fn lifecycle(&self, store: Arc<dyn Store>, service: Arc<dyn TokenService>) -> Lifecycle {
         Lifecycle {
             doer: Doer {
-                store: Arc::clone(&self.ledger) as _,
+                store,
                 services: BTreeMap::from([("ns1".parse().unwrap(), service)]),
                 clock: self.clock.clone(),
             },

@@ -1,69 +1,52 @@
-//! A Hadoop that knows its tokens by number, and a fate that strikes processes.
+//! A Hadoop that knows its tokens by number.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
 
-use futures::future::{BoxFuture, pending};
+use futures::future::BoxFuture;
 use kube2hadoop_client::credentials::{Identifier, Token};
 use kube2hadoop_stamp::HadoopUser;
 
 use super::*;
 use crate::hadoop::{HadoopError, Issued};
 
-/// After what the process dies: the effect is there, and nobody hears of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::lifecycle::run::tests) enum Crash {
-    Renew,
-    Cancel,
-    Put,
-    Delete,
-}
-
-#[derive(Default)]
-pub(in crate::lifecycle::run::tests) struct Fate {
-    pub(in crate::lifecycle::run::tests) planned: Mutex<Option<Crash>>,
-    pub(in crate::lifecycle::run::tests) struck: AtomicBool,
-}
-
-impl Fate {
-    pub(in crate::lifecycle::run::tests) async fn meet(&self, here: Crash) {
-        let met = {
-            let mut planned = self.planned.lock().unwrap();
-            let met = *planned == Some(here);
-            if met {
-                *planned = None;
-            }
-            met
-        };
-        if met {
-            self.struck.store(true, Ordering::SeqCst);
-            pending::<()>().await;
-        }
-    }
-}
-
 /// Token number → until when it works.
 pub(in crate::lifecycle::run::tests) struct Hadoop {
     pub(super) tokens: Mutex<BTreeMap<i32, u64>>,
     pub(in crate::lifecycle::run::tests) renewals: AtomicUsize,
     pub(in crate::lifecycle::run::tests) down: AtomicBool,
+    pub(super) issued: AtomicI32,
+    pub(super) interval: u64,
+    /// Its clock's lead over ours, in milliseconds.
+    pub(in crate::lifecycle::run::tests) ahead: i64,
     pub(super) clock: Clock,
-    pub(super) fate: Arc<Fate>,
 }
 
 impl Hadoop {
-    pub(in crate::lifecycle::run::tests) fn known(&self) -> usize {
-        self.tokens.lock().unwrap().len()
+    /// Those that were not cancelled, by number; it keeps what has ended.
+    pub(in crate::lifecycle::run::tests) fn known(&self) -> Vec<i32> {
+        self.tokens.lock().unwrap().keys().copied().collect()
     }
 
-    pub(in crate::lifecycle::run::tests) fn alive(&self, now: u64) -> usize {
-        self.tokens
-            .lock()
-            .unwrap()
-            .values()
-            .filter(|until| now < **until)
-            .count()
+    /// Those that work now, by number.
+    pub(in crate::lifecycle::run::tests) fn working(&self) -> Vec<i32> {
+        let (tokens, now) = (self.tokens.lock().unwrap(), self.now());
+        let working = tokens.iter().filter(|(_, until)| now < **until);
+        working.map(|(number, _)| *number).collect()
+    }
+
+    pub(in crate::lifecycle::run::tests) fn alive(&self) -> usize {
+        self.working().len()
+    }
+
+    /// How many there ever were.
+    pub(in crate::lifecycle::run::tests) fn issued(&self) -> i32 {
+        self.issued.load(Ordering::SeqCst)
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.now_millis().saturating_add_signed(self.ahead)
     }
 
     pub(in crate::lifecycle::run::tests) fn forget(&self) {
@@ -90,7 +73,7 @@ impl Hadoop {
                 message: "Renewal request for unknown token".into(),
             })?;
         let most = u64::try_from(identifier.max_date).unwrap();
-        *until = (self.clock.now_millis() + DAY).min(most);
+        *until = (self.now() + self.interval).min(most);
         self.renewals.fetch_add(1, Ordering::SeqCst);
         Ok(*until)
     }
@@ -109,16 +92,19 @@ impl TokenService for Hadoop {
     }
 
     fn issue<'a>(&'a self, user: &'a HadoopUser) -> BoxFuture<'a, Result<Issued, HadoopError>> {
-        let mut tokens = self.tokens.lock().unwrap();
-        let now = self.clock.now_millis();
-        let number = i32::try_from(tokens.len()).unwrap() + 1;
-        tokens.insert(number, now + DAY);
+        if let Err(error) = self.answer() {
+            return async { Err(error) }.boxed();
+        }
+        let now = self.now();
+        let number = self.issued.fetch_add(1, Ordering::SeqCst) + 1;
+        let (expires_at, max_date) = (now + self.interval, now + 7 * self.interval);
+        self.tokens.lock().unwrap().insert(number, expires_at);
         let identifier = Identifier {
             owner: user.to_string(),
             renewer: "k2h".into(),
             real_user: String::new(),
             issue_date: i64::try_from(now).unwrap(),
-            max_date: i64::try_from(now + 7 * DAY).unwrap(),
+            max_date: i64::try_from(max_date).unwrap(),
             sequence_number: number,
             master_key_id: 1,
         };
@@ -133,28 +119,18 @@ impl TokenService for Hadoop {
             tokens: vec![("ha-hdfs:ns1".into(), token.unwrap())],
             issued_at: now,
             renewed_at: now,
-            expires_at: now + DAY,
-            max_date: now + 7 * DAY,
+            expires_at,
+            max_date,
             sequence_number: number,
         };
         async { Ok(issued) }.boxed()
     }
 
     fn renew<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<u64, HadoopError>> {
-        async move {
-            let until = self.renewed(token)?;
-            self.fate.meet(Crash::Renew).await;
-            Ok(until)
-        }
-        .boxed()
+        async { self.renewed(token) }.boxed()
     }
 
     fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>> {
-        async move {
-            self.cancelled(token)?;
-            self.fate.meet(Crash::Cancel).await;
-            Ok(())
-        }
-        .boxed()
+        async { self.cancelled(token) }.boxed()
     }
 }

@@ -1,7 +1,8 @@
 //! A ledger and pods in memory, with watches.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use futures::future::BoxFuture;
 use futures::stream;
@@ -13,7 +14,7 @@ use crate::ledger::store::{InMemory, StoreError, Written};
 
 /// Who watches is told of everything from the list on.
 pub(in crate::lifecycle::run::tests) struct Board<T> {
-    now: Mutex<HashMap<String, T>>,
+    now: Mutex<BTreeMap<String, T>>,
     watchers: Mutex<Vec<mpsc::UnboundedSender<Sighting<T>>>>,
 }
 
@@ -77,18 +78,46 @@ impl Pods {
 pub(in crate::lifecycle::run::tests) struct Ledger {
     pub(super) store: InMemory,
     pub(super) board: Board<Entry>,
-    pub(super) fate: Arc<Fate>,
+    /// Hadoop's numbers of all tokens that ever stood here.
+    pub(super) entered: Mutex<BTreeSet<i32>>,
+    /// Nobody reaches it.
+    pub(in crate::lifecycle::run::tests) down: AtomicBool,
+    /// Of so many writes only the last is done; the others are answered as a conflict. 0 and 1: all are done.
+    pub(in crate::lifecycle::run::tests) conflicts: AtomicUsize,
+    pub(super) writes: AtomicUsize,
 }
 
 impl Ledger {
     pub(in crate::lifecycle::run::tests) fn len(&self) -> usize {
         self.board.now.lock().unwrap().len()
     }
+
+    pub(in crate::lifecycle::run::tests) fn ever_held(&self, number: i32) -> bool {
+        self.entered.lock().unwrap().contains(&number)
+    }
+
+    fn reach(&self) -> Result<(), StoreError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(StoreError::Slow { seconds: 5 });
+        }
+        Ok(())
+    }
+
+    /// Whether this write meets a conflict that is none of the record's.
+    fn is_stormy(&self) -> bool {
+        let write = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        let conflicts = self.conflicts.load(Ordering::SeqCst).max(1);
+        !write.is_multiple_of(conflicts)
+    }
 }
 
 impl Store for Ledger {
     fn get<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
-        self.store.get(place)
+        async {
+            self.reach()?;
+            self.store.get(place).await
+        }
+        .boxed()
     }
 
     fn put<'a>(
@@ -98,16 +127,23 @@ impl Store for Ledger {
         version: Option<String>,
     ) -> BoxFuture<'a, Result<Written, StoreError>> {
         async move {
-            let state = State::of(&record);
+            self.reach()?;
+            if self.is_stormy() {
+                return Ok(Written::No);
+            }
+            let (state, number) = (
+                State::of(&record),
+                record.issued().map(|it| it.sequence_number),
+            );
             let written = self.store.put(place, record, version).await?;
             if let Written::Yes(version) = &written {
+                self.entered.lock().unwrap().extend(number);
                 let entry = Entry {
                     place: place.clone(),
                     version: version.clone(),
                     state,
                 };
                 self.board.set(place.name(), entry);
-                self.fate.meet(Crash::Put).await;
             }
             Ok(written)
         }
@@ -118,14 +154,17 @@ impl Store for Ledger {
         &'a self,
         place: &'a Place,
         version: String,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
         async move {
-            self.store.delete(place, version).await?;
-            if self.store.get(place).await?.is_none() {
-                self.board.remove(place.name());
-                self.fate.meet(Crash::Delete).await;
+            self.reach()?;
+            if self.is_stormy() {
+                return Ok(false);
             }
-            Ok(())
+            let gone = self.store.delete(place, version).await?;
+            if gone {
+                self.board.remove(place.name());
+            }
+            Ok(gone)
         }
         .boxed()
     }

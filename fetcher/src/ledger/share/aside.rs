@@ -1,0 +1,78 @@
+//! Tokens that nobody gets any more, or that found no place where all look: they stand aside.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::issue::Issued;
+use crate::ledger::Key;
+use crate::ledger::place::Place;
+use crate::ledger::record::Record;
+use crate::ledger::store::{Store, StoreError, Written};
+use crate::ledger::under_way::Begun;
+
+/// Pauses double from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Pods may hold these still: they stand aside, to be renewed and cancelled with the job. Whether they stand there.
+pub(super) async fn put_aside(
+    store: &dyn Store,
+    key: &Key,
+    worn: &Record,
+    now: u64,
+) -> Result<bool, StoreError> {
+    let Some(issued) = worn.issued() else {
+        return Ok(true);
+    };
+    if issued.tokens.is_empty() || issued.max_date <= now {
+        return Ok(true);
+    }
+    let since = match worn {
+        Record::Worn { since, .. } => *since,
+        _ => now,
+    };
+    let record = Record::Worn {
+        issued: Arc::clone(issued),
+        since,
+    };
+    let aside = Place::aside(key, issued);
+    Ok(match store.put(&aside, record, None).await? {
+        Written::Yes(_) => true,
+        // Whoever put the same tokens there before was as right; but a conflict may be a quota's, too.
+        Written::No => store.get(&aside).await?.is_some(),
+    })
+}
+
+/// Tokens without a place in the ledger would never be cancelled: they are brought there in the background, for as
+/// long as they work without being renewed.
+pub(super) fn remember(
+    store: &Arc<dyn Store>,
+    key: &Key,
+    issued: &Arc<Issued>,
+    clock: &Clock,
+    begun: Begun,
+) {
+    let (store, key, clock) = (Arc::clone(store), key.clone(), clock.clone());
+    let expires_at = issued.expires_at;
+    let record = Record::Worn {
+        issued: Arc::clone(issued),
+        since: clock.now_millis(),
+    };
+    tokio::spawn(async move {
+        let _begun = begun;
+        let mut pause = FIRST_PAUSE;
+        while !matches!(
+            put_aside(&*store, &key, &record, clock.now_millis()).await,
+            Ok(true)
+        ) {
+            if clock.now_millis() >= expires_at {
+                tracing::error!(user = %key.user, job = %key.job, service = %key.service,
+                    "a token never found a place in the shared ledger: it has ended, since nobody renewed it");
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    });
+}

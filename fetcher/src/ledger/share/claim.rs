@@ -1,0 +1,114 @@
+//! The record that says who issues: kept fresh while Hadoop takes its time, then replaced by the tokens.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+
+use super::LOOK;
+use crate::chain;
+use crate::clock::Clock;
+use crate::issue::Issued;
+use crate::ledger::place::Place;
+use crate::ledger::record::Record;
+use crate::ledger::store::{Store, StoreError, Written};
+
+/// How often who waits for Hadoop says that it lives; several of these fit into the time until others take over.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// Tries at writing where a store answers that it is too busy.
+const MAX_WRITES: u32 = 20;
+
+/// A claim of ours.
+pub(super) struct Claim<'a> {
+    store: &'a dyn Store,
+    place: &'a Place,
+    clock: &'a Clock,
+    version: String,
+}
+
+impl<'a> Claim<'a> {
+    pub(super) fn new(
+        store: &'a dyn Store,
+        place: &'a Place,
+        clock: &'a Clock,
+        version: String,
+    ) -> Self {
+        Self {
+            store,
+            place,
+            clock,
+            version,
+        }
+    }
+
+    /// Waits for an issue, and says meanwhile that somebody lives who does.
+    pub(super) async fn held_during<T>(&mut self, issue: impl Future<Output = T>) -> T {
+        let mut issue = pin!(issue);
+        loop {
+            let pause = pin!(tokio::time::sleep(SIGN_OF_LIFE));
+            if let Either::Left((outcome, _)) = select(issue.as_mut(), pause).await {
+                return outcome;
+            }
+            let sign = self.sign();
+            // A sign that is on its way is waited for: its version is what the tokens replace.
+            let (signed, outcome) = match select(issue.as_mut(), sign).await {
+                Either::Left((outcome, sign)) => (sign.await, Some(outcome)),
+                Either::Right((signed, _)) => (signed, None),
+            };
+            if let Ok(Written::Yes(version)) = signed {
+                self.version = version;
+            }
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
+        }
+    }
+
+    fn sign(&self) -> futures::future::BoxFuture<'a, Result<Written, StoreError>> {
+        let since = self.clock.now_millis();
+        let version = Some(self.version.clone());
+        self.store
+            .put(self.place, Record::Claimed { since }, version)
+    }
+
+    /// Puts the tokens where all replicas look; whether they stand there.
+    pub(super) async fn enter(&self, issued: &Arc<Issued>) -> bool {
+        let entered = self.try_to_enter(issued).await;
+        entered.unwrap_or_else(|error| {
+            let error = chain::text(&error);
+            tracing::warn!(error, "new tokens did not get into the shared ledger yet");
+            false
+        })
+    }
+
+    async fn try_to_enter(&self, issued: &Arc<Issued>) -> Result<bool, StoreError> {
+        let mut version = Some(self.version.clone());
+        for _ in 0..MAX_WRITES {
+            let held = Record::Held(Arc::clone(issued));
+            if let Written::Yes(_) = self.store.put(self.place, held, version.clone()).await? {
+                return Ok(true);
+            }
+            match self.store.get(self.place).await? {
+                // The claim was taken for a dead one's, and dropped.
+                None => version = None,
+                // Nobody else wrote: the store was too busy.
+                Some(found) if Some(&found.version) == version.as_ref() => {}
+                Some(_) => return Ok(false),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(false)
+    }
+
+    /// Nothing was issued: the next who asks may try.
+    pub(super) async fn give_back(self) {
+        if let Err(error) = self.store.delete(self.place, self.version).await {
+            let error = chain::text(&error);
+            tracing::warn!(
+                error,
+                "a claim on the shared ledger stays until it is stale"
+            );
+        }
+    }
+}

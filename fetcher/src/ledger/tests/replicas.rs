@@ -1,0 +1,151 @@
+//! Several replicas over the Secrets of one API server.
+
+use std::time::Duration;
+
+use super::api_server::ApiServer;
+use super::*;
+
+/// So many replicas; each one's clock is so many minutes further ahead than the last one's.
+fn replicas(
+    hadoop: &Arc<Hadoop>,
+    server: &Arc<ApiServer>,
+    count: u64,
+    minutes: u64,
+) -> Vec<Ledger> {
+    let replica = |number: u64| {
+        let clock = hadoop.clock();
+        let clock = Clock::from_fn(move || clock.now_millis() + number * minutes * 60_000);
+        let sharing = Sharing::through(server.store());
+        Ledger::new(Arc::clone(hadoop) as Arc<dyn Issuer>, sharing, RULES, clock)
+    };
+    (0..count).map(replica).collect()
+}
+
+async fn ask_all(replicas: &[Ledger], key: &Key) -> Vec<i32> {
+    let answers = join_all(replicas.iter().map(|replica| replica.tokens(key))).await;
+    let number = |answer: &Outcome| answer.as_ref().unwrap().sequence_number;
+    answers.iter().map(number).collect()
+}
+
+/// The next so many issues take so long.
+fn slow(hadoop: &Arc<Hadoop>, issues: usize, seconds: u64) {
+    hadoop.let_go.forget_permits(Semaphore::MAX_PERMITS);
+    let hadoop = Arc::clone(hadoop);
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        hadoop.let_go.add_permits(issues);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_pods_over_three_replicas_cost_one_issue_for_each_service() {
+    let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
+    let replicas = replicas(&hadoop, &server, 3, 0);
+    let keys = ["ns1", "kms"].map(|service| Key {
+        service: service.parse().unwrap(),
+        ..key("team/Job.batch/a", "alice")
+    });
+    let pods = (0..1000).map(|pod| {
+        let (replica, keys) = (&replicas[pod % 3], &keys);
+        async move { join_all(keys.iter().map(|key| replica.tokens(key))).await }
+    });
+    let answers = join_all(pods).await;
+    assert_eq!((hadoop.count(), server.names().len()), (2, 2));
+    let numbers = |answer: &Vec<Outcome>| -> Vec<i32> {
+        let number = |outcome: &Outcome| outcome.as_ref().unwrap().sequence_number;
+        answer.iter().map(number).collect()
+    };
+    let first = numbers(&answers[0]);
+    assert!(answers.iter().all(|answer| numbers(answer) == first));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_conflicts_costs_no_second_issue() {
+    let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
+    server.conflicts.store(10, Ordering::SeqCst);
+    let replicas = replicas(&hadoop, &server, 3, 0);
+    let job = key("team/Job.batch/a", "alice");
+    assert_eq!(ask_all(&replicas, &job).await, [1, 1, 1]);
+    let held = server.store().get(&Place::current(&job)).await.unwrap();
+    assert!(matches!(held.unwrap().record, Record::Held(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn worn_tokens_get_their_place_in_a_storm_too() {
+    let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
+    let job = key("team/Job.batch/a", "alice");
+    let now = hadoop.now.load(Ordering::SeqCst);
+    let old = Arc::new(issued(now, 7));
+    let worn = Record::Worn {
+        issued: Arc::clone(&old),
+        since: now,
+    };
+    let store = server.store();
+    store.put(&Place::current(&job), worn, None).await.unwrap();
+    server.conflicts.store(3, Ordering::SeqCst);
+    let replicas = replicas(&hadoop, &server, 2, 0);
+    assert_eq!(ask_all(&replicas, &job).await, [1, 1]);
+    let aside = store.get(&Place::aside(&job, &old)).await.unwrap();
+    assert_eq!(
+        aside.unwrap().record.issued().unwrap().sequence_number,
+        7,
+        "pods may hold it still"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_namenode_is_no_dead_replica() {
+    let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
+    slow(&hadoop, 1, 2 * STALE_MILLIS / 1000);
+    let replicas = replicas(&hadoop, &server, 2, 0);
+    let job = key("team/Job.batch/a", "alice");
+    assert_eq!(ask_all(&replicas, &job).await, [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_whose_clocks_are_minutes_apart_share_all_the_same() {
+    let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
+    slow(&hadoop, 1, 10);
+    let replicas = replicas(&hadoop, &server, 3, 4);
+    let job = key("team/Job.batch/a", "alice");
+    assert_eq!(ask_all(&replicas, &job).await, [1, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_the_same_name_gives_nobody_anothers_token() {
+    let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
+    let (alice, bob) = (
+        key("team/Job.batch/a", "alice"),
+        key("team/Job.batch/a", "bob"),
+    );
+    let store = server.store();
+    let held = Record::Held(Arc::new(issued(hadoop.now.load(Ordering::SeqCst), 99)));
+    store.put(&Place::current(&bob), held, None).await.unwrap();
+    let name = Place::current(&alice);
+    server.rename(Place::current(&bob).name(), name.name());
+
+    let replicas = replicas(&hadoop, &server, 2, 0);
+    let numbers = ask_all(&replicas, &alice).await;
+    assert!(!numbers.contains(&99), "alice has bob's token: {numbers:?}");
+    replicas[0].settled().await;
+    let hers = Place::aside(&alice, &issued(0, 1));
+    assert_eq!(
+        server.names(),
+        [name.name(), hers.name()],
+        "bob's record is untouched, and alice's stands aside"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_ends_waits_for_what_it_has_begun() {
+    let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
+    slow(&hadoop, 1, 3);
+    let replicas = replicas(&hadoop, &server, 1, 0);
+    let job = key("team/Job.batch/a", "alice");
+    let mut pod = Box::pin(replicas[0].tokens(&job));
+    assert!(futures::poll!(&mut pod).is_pending());
+    drop(pod);
+    replicas[0].settled().await;
+    let held = server.store().get(&Place::current(&job)).await.unwrap();
+    assert!(matches!(held.unwrap().record, Record::Held(_)));
+}
