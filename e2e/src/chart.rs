@@ -123,6 +123,7 @@ fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
                 {"match": "^system:serviceaccount:[a-z0-9-]+:robot$", "user": "etl"},
             ],
             "trustedOperators": [{"serviceAccount": "kubeflow/training-operator", "kinds": ["Pod"]}],
+            "mutators": [{"user": "queue", "annotations": ["kueue.x-k8s.io/podset"]}],
             "runAs": {"grantable": ["^etl-[a-z]+$"]},
         },
         // What tests wait for shall not take minutes.
