@@ -2,7 +2,7 @@
 //! the cache, so that the next run goes on from there.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -67,7 +67,7 @@ pub fn run(search: &Search) -> Result<()> {
     }
     packages::ensure(&dist::BUILD_PACKAGES, false)?;
     let cargo_fuzz = install()?;
-    forget_another_clone()?;
+    dist::forget_another_clone(&target_directory(), [cleaning()])?;
     for target in &TARGETS {
         let all = search.targets.is_empty();
         if all || search.targets.iter().any(|name| name == target.name) {
@@ -105,30 +105,19 @@ fn target_directory() -> PathBuf {
     places::cache().join("fuzz-target")
 }
 
-/// As for the release binaries.
-fn forget_another_clone() -> Result<()> {
-    let (mark, repository) = (target_directory().join("built-from"), places::repository());
-    if fs::read(&mark).is_ok_and(|last| last == repository.as_os_str().as_encoded_bytes()) {
-        return Ok(());
-    }
+/// What takes our own crates out of it.
+fn cleaning() -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.args([
-        "clean",
-        "--workspace",
-        "--locked",
-        "--release",
-        "--target",
-        TRIPLE,
-    ]);
-    cargo.arg("--target-dir").arg(target_directory());
-    process::run(cargo.current_dir(&repository))?;
-    fs::create_dir_all(target_directory())?;
-    fs::write(&mark, repository.as_os_str().as_encoded_bytes())?;
-    Ok(())
+    cargo.args(["clean", "--workspace", "--locked", "--release"]);
+    cargo.args(["--target", TRIPLE, "--target-dir"]);
+    cargo
+        .arg(target_directory())
+        .current_dir(places::repository());
+    cargo
 }
 
 impl Target {
-    fn build(&self, cargo_fuzz: &PathBuf) -> Result<()> {
+    fn build(&self, cargo_fuzz: &Path) -> Result<()> {
         let step = progress::step(format!("building the fuzz target {}", self.name));
         let mut cargo = Command::new(cargo_fuzz);
         cargo.args(["fuzz", "build", "--fuzz-dir", self.fuzz_directory]);
