@@ -59,9 +59,6 @@ impl Asked<'_> {
         let Some(review) = self.review else {
             return;
         };
-        if self.is_pod() && !is_shaped(&review["request"]["object"]) {
-            return;
-        }
         let after = patched(review, response);
         if after.is_object() && outcome != Outcome::Denied && self.is_about_an_object() {
             self.nobody_else(&after, &review["request"]["oldObject"]);
@@ -208,21 +205,6 @@ impl Asked<'_> {
             );
         }
     }
-}
-
-/// Do objects stand where a pod has objects? The API server has seen to that; serde reads lists in their place, too.
-fn is_shaped(pod: &Value) -> bool {
-    let objects = |list: &Value| list.as_array().into_iter().flatten().all(Value::is_object);
-    let contained = |containers: &Value| {
-        let mut all = containers.as_array().into_iter().flatten();
-        objects(containers) && all.all(|one| objects(&one["env"]) && objects(&one["volumeMounts"]))
-    };
-    let spec = &pod["spec"];
-    pod["metadata"].is_object()
-        && spec.is_object()
-        && objects(&spec["volumes"])
-        && contained(&spec["containers"])
-        && contained(&spec["initContainers"])
 }
 
 /// The object as the API server stores it.
