@@ -134,6 +134,7 @@ fn identity() -> Value {
             {"match": "^system:serviceaccount:[a-z0-9-]+:robot$", "user": "etl"},
         ],
         "trustedOperators": [{"serviceAccount": "kubeflow/training-operator", "kinds": ["Pod"]}],
+        "mutators": [{"user": "queue", "annotations": ["kueue.x-k8s.io/podset"]}],
         "runAs": {"grantable": ["^etl-[a-z]+$"]},
     })
 }

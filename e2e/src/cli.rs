@@ -12,7 +12,7 @@ use crate::provider::{self, Choice, ImageArchive, users};
 use crate::stage::Stage;
 use crate::test::soak::{self, Size};
 use crate::test::suite::{self, Selection};
-use crate::{bench, chart, demo, dist, packages};
+use crate::{bench, chart, demo, dist, fuzz, packages};
 
 /// A real cluster and a real secure Hadoop on this machine.
 #[derive(Parser)]
@@ -71,6 +71,8 @@ enum Verb {
         #[arg(long)]
         no_install: bool,
     },
+    /// Looks for input that breaks what must hold of any; the first time this builds cargo-fuzz.
+    Fuzz(fuzz::Search),
     /// Lints the Helm chart; the first time this builds Helm.
     LintChart,
     /// kubectl as the cluster's admin, or as KUBECONFIG says.
@@ -111,6 +113,7 @@ fn run(command: Verb) -> Result<()> {
             provider::choose(at)?.load_image(&image)
         }
         Verb::Install { no_install } => packages::ensure(&dist::BUILD_PACKAGES, no_install),
+        Verb::Fuzz(search) => fuzz::run(&search),
         Verb::LintChart => chart::lint().map(|said| print!("{said}")),
         Verb::Kubectl { args } => kubectl(&args),
     }

@@ -71,7 +71,8 @@ pub fn build(no_install: bool) -> Result<Dist> {
         directory: places::cache().join("dist"),
     };
     fs::create_dir_all(dist.directory())?;
-    forget_another_clone()?;
+    let cleaning = BINARIES.map(|binary| binary.cargo(&["clean", "--workspace"]));
+    forget_another_clone(&target_directory(), cleaning)?;
     for binary in &BINARIES {
         let step = progress::step(format!("building {}", binary.package));
         process::run(&mut binary.cargo(&["build", "--package", binary.package]))?;
@@ -82,17 +83,21 @@ pub fn build(no_install: bool) -> Result<Dist> {
 }
 
 /// Cargo tells stale from fresh by times, which mean nothing between clones: our own crates are compiled again when
-/// the last build was of another one. What they depend on is shared.
-fn forget_another_clone() -> Result<()> {
-    let mark = target_directory().join("built-from");
+/// the last build into this directory was of another one, once these commands have cleaned it. What they depend on is
+/// shared.
+pub(crate) fn forget_another_clone(
+    target_directory: &Path,
+    cleaning: impl IntoIterator<Item = Command>,
+) -> Result<()> {
+    let mark = target_directory.join("built-from");
     let repository = places::repository();
     if fs::read(&mark).is_ok_and(|last| last == repository.as_os_str().as_encoded_bytes()) {
         return Ok(());
     }
-    for binary in &BINARIES {
-        process::run(&mut binary.cargo(&["clean", "--workspace"]))?;
+    for mut command in cleaning {
+        process::run(&mut command)?;
     }
-    fs::create_dir_all(target_directory())?;
+    fs::create_dir_all(target_directory)?;
     fs::write(&mark, repository.as_os_str().as_encoded_bytes())?;
     Ok(())
 }

@@ -13,6 +13,7 @@ pub mod chart;
 pub mod cli;
 pub mod demo;
 pub mod dist;
+pub mod fuzz;
 pub mod hadoop;
 pub mod images;
 pub mod kubectl;

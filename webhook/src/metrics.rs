@@ -21,10 +21,16 @@ struct Labels {
     rule: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfKey {
+    kid: String,
+}
+
 /// Counters of this process. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     admissions: Family<Labels, Counter>,
+    templates_by_kid: Family<OfKey, Counter>,
     unreadable: Counter,
     seconds: Histogram,
     pub(crate) reloads: Reloads,
@@ -36,6 +42,7 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("kube2hadoop_webhook");
         let metrics = Self {
             admissions: Family::default(),
+            templates_by_kid: Family::default(),
             unreadable: Counter::default(),
             seconds: Histogram::new(BUCKETS),
             reloads: Reloads::new(registry),
@@ -44,6 +51,11 @@ impl Metrics {
             "admissions",
             "Admission requests by outcome and rule",
             metrics.admissions.clone(),
+        );
+        registry.register(
+            "templates_by_kid",
+            "Decisions that rested on a template's stamp, by the key that signed it",
+            metrics.templates_by_kid.clone(),
         );
         registry.register(
             "unreadable",
@@ -71,6 +83,10 @@ impl Metrics {
                 rule,
             })
             .inc();
+        // Only keys of ours are named.
+        if let Some(kid) = decision.template_key.clone() {
+            self.templates_by_kid.get_or_create(&OfKey { kid }).inc();
+        }
         self.seconds.observe(took.as_secs_f64());
     }
 
@@ -90,5 +106,31 @@ pub(crate) fn name(outcome: Outcome) -> &'static str {
         Outcome::Kept => "kept",
         Outcome::Warned => "warned",
         Outcome::Denied => "denied",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::review::Answer;
+
+    #[test]
+    fn the_key_that_a_template_needs_is_counted() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        for template_key in [Some("old"), None, Some("old")] {
+            let decision = Decision {
+                answer: Answer::default(),
+                outcome: Outcome::Kept,
+                user: None,
+                rule: Some(Rule::Template),
+                template_key: template_key.map(str::to_owned),
+            };
+            metrics.decided(&decision, Duration::ZERO);
+        }
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let line = r#"kube2hadoop_webhook_templates_by_kid_total{kid="old"} 2"#;
+        assert!(text.contains(line), "{text}");
     }
 }

@@ -77,6 +77,7 @@ fn ways(scene: &Scene<'_>) -> Result<Vec<Way>> {
         review,
         expect,
     };
+    let by_driver = of_stamped_pod(scene)?;
     Ok(vec![
         way(
             "a user's pod, by a mapping rule",
@@ -95,8 +96,13 @@ fn ways(scene: &Scene<'_>) -> Result<Vec<Way>> {
         ),
         way(
             "a stamped pod's pod, by inheritance",
-            of_stamped_pod(scene)?,
+            by_driver.clone(),
             r#""rule":"inherit"#,
+        ),
+        way(
+            "the same, not remembered: one read each",
+            of_another_pod(&by_driver),
+            "the pod that asks has no valid stamp",
         ),
         way(
             "a user's pod, run-as by RBAC",
@@ -162,6 +168,15 @@ fn of_stamped_pod(scene: &Scene<'_>) -> Result<Value> {
         },
     });
     of_pod(scene, &who)
+}
+
+/// With the credential of a pod that is gone: what is no caller is not remembered, so each costs what the first one of a
+/// living pod costs.
+fn of_another_pod(by_driver: &Value) -> Value {
+    let mut review = by_driver.clone();
+    let extra = &mut review["request"]["userInfo"]["extra"];
+    extra["authentication.kubernetes.io/pod-uid"] = json!(["gone"]);
+    review
 }
 
 fn of_granted(scene: &Scene<'_>, who: &Value) -> Result<Value> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{NAMESPACE, Replica, Stage};
 use crate::process::wait_until;
@@ -35,11 +35,20 @@ impl Stage {
         self.without("kube2hadoop-webhook", "app.kubernetes.io/component=webhook")
     }
 
-    /// The guard's policy is there, but nothing binds it.
-    pub fn without_guard(&self, name: &str) -> Result<Outage<'_>> {
+    /// The guard is bound, but only notes what it should deny.
+    pub fn with_lenient_guard(&self, name: &str) -> Result<Outage<'_>> {
         let binding = ["validatingadmissionpolicybinding", name];
         let object = as_found(self.admin.json(&["get", binding[0], binding[1]])?);
-        self.admin.run(&["delete", binding[0], binding[1]])?;
+        let audit = json!({"spec": {"validationActions": ["Audit"]}}).to_string();
+        let patch = [
+            "patch",
+            binding[0],
+            binding[1],
+            "--type=merge",
+            "-p",
+            &audit,
+        ];
+        self.admin.run(&patch)?;
         Ok(self.outage(Missing::Object(Box::new(object))))
     }
 

@@ -87,6 +87,7 @@ pub(super) fn side_by_side() -> Vec<Case> {
         }
         updates::{
             only_code_changes_the_user,
+            nobody_takes_a_stamp_away_and_a_queue_keeps_it,
             an_undo_is_its_callers_and_finds_the_old_replica_set,
             a_namespace_labelled_late,
         }

@@ -103,31 +103,38 @@ pub(super) fn replicas_agree_on_one_ca(scene: &Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The list of the fetcher's pods.
-fn fetchers(scene: &Scene<'_>) -> Result<Value> {
-    let selector = "app.kubernetes.io/component=fetcher";
+/// The list of a component's pods.
+fn replicas(scene: &Scene<'_>, component: &str) -> Result<Value> {
+    let selector = format!("app.kubernetes.io/component={component}");
     scene
         .admin()
-        .json(&["get", "pods", "-n", NAMESPACE, "-l", selector])
+        .json(&["get", "pods", "-n", NAMESPACE, "-l", &selector])
 }
 
+/// A guard that only notes, and one that nothing binds: the doctor names it, and no replica takes requests.
 pub(super) fn a_missing_guard_shows_in_readiness(scene: &Scene<'_>) -> Result<()> {
-    let _restored = scene.stage.without_guard("kube2hadoop-token-guard")?;
-    wait_until(
-        "the fetcher to say that a guard is missing",
-        DEADLINE,
-        || {
-            let pods = fetchers(scene)?;
-            let ready = pods["items"].as_array().into_iter().flatten().any(|pod| {
-                let conditions = pod["status"]["conditions"].as_array();
-                conditions
-                    .into_iter()
-                    .flatten()
-                    .any(|c| c["type"] == "Ready" && c["status"] == "True")
-            });
+    const GUARD: &str = "kube2hadoop-token-guard";
+    let _restored = scene.stage.with_lenient_guard(GUARD)?;
+    let named = format!("the binding of guard {GUARD} does not deny");
+    says(&doctor(scene)?, &[&named, "set its validationActions"])?;
+    for component in ["fetcher", "webhook"] {
+        let what = format!("the {component} to say that a guard does not deny");
+        wait_until(&what, DEADLINE, || {
+            let pods = replicas(scene, component)?;
+            let ready = pods["items"].as_array().into_iter().flatten().any(is_ready);
             Ok((!ready).then_some(()))
-        },
-    )
+        })?;
+    }
+    let delete = ["delete", "validatingadmissionpolicybinding", GUARD];
+    scene.admin().run(&delete)?;
+    let named = format!("guard {GUARD} is not bound");
+    says(&doctor(scene)?, &[&named])
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
 pub(super) fn the_webhook_down_refuses_labelled_pods_only(scene: &Scene<'_>) -> Result<()> {
@@ -143,7 +150,7 @@ pub(super) fn the_webhook_down_refuses_labelled_pods_only(scene: &Scene<'_>) -> 
 }
 
 pub(super) fn a_fetcher_pod_killed_is_not_missed(scene: &Scene<'_>) -> Result<()> {
-    let one = text(&fetchers(scene)?, "/items/0/metadata/name");
+    let one = text(&replicas(scene, "fetcher")?, "/items/0/metadata/name");
     scene.admin().run(&[
         "delete",
         "pod",
@@ -212,15 +219,18 @@ fn may_bob(scene: &Scene<'_>, may: bool) -> Result<()> {
 }
 
 pub(super) fn the_doctor_finds_nothing(scene: &Scene<'_>) -> Result<()> {
-    let doctor = [
-        "exec",
-        "-n",
-        NAMESPACE,
-        "deployment/kube2hadoop-fetcher",
-        "--",
-        "/usr/local/bin/kube2hadoop-fetcher",
-        "doctor",
-    ];
-    let report = scene.admin().run(&doctor)?;
-    says(&report, &["ok"])
+    let report = doctor(scene)?;
+    says(&report, &["ok"])?;
+    ensure!(!report.contains("FAIL"), "{report}");
+    Ok(())
+}
+
+/// What the fetcher's doctor prints, whether all is well or not.
+fn doctor(scene: &Scene<'_>) -> Result<String> {
+    let fetcher = "deployment/kube2hadoop-fetcher";
+    let mut kubectl = scene.admin().command();
+    kubectl.args(["exec", "-n", NAMESPACE, fetcher, "--"]);
+    kubectl.args(["/usr/local/bin/kube2hadoop-fetcher", "doctor"]);
+    let output = kubectl.output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use serde_json::json;
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
 
 use super::expectations::{stamp_of, user_of};
-use super::scene::{Scene, says, text};
+use super::scene::{Scene, annotation, says, text};
 use crate::kubectl::Kubectl;
 use crate::process::wait_until;
 use crate::workload;
@@ -58,7 +58,106 @@ pub(super) fn only_code_changes_the_user(scene: &Scene<'_>) -> Result<()> {
             user_of(&now)
         );
     }
+    let applied = deployment_of("c:1").to_string();
+    let apply = [&APPLY[..], &["-n", &scene.namespace]].concat();
+    bob.run_with_input(&apply, &applied)?;
+    let now = scene.get("deployment", "web")?;
+    ensure!(
+        user_of(&now) == "bob",
+        "bob's server-side apply runs as {}",
+        user_of(&now)
+    );
     Ok(())
+}
+
+const APPLY: [&str; 5] = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+
+fn deployment_of(image: &str) -> Value {
+    let mut web = workload::deployment("web", 0, "true");
+    web["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+    web
+}
+
+/// An automation that nobody has listed is told so, and changes nothing. A queue that is listed lets a Job go on, and
+/// its pods are still its submitter's.
+pub(super) fn nobody_takes_a_stamp_away_and_a_queue_keeps_it(scene: &Scene<'_>) -> Result<()> {
+    let (alice, stranger) = (&scene.stage.alice, &scene.stage.stranger);
+    let namespace = scene.namespace.as_str();
+    scene.create(alice, &workload::deployment("web", 0, "true"))?;
+    let mut job = workload::job("queued", "hdfs dfs -ls /user/alice");
+    job["spec"]["suspend"] = json!(true);
+    scene.create(alice, &job)?;
+    let stamps = || -> Result<[String; 2]> {
+        let web = scene.get("deployment", "web")?;
+        Ok([stamp_of(&web), stamp_of(&scene.get("job", "queued")?)])
+    };
+    let before = stamps()?;
+
+    let told = [
+        "this changes what alice@example.com submitted, and would take its Hadoop user alice away",
+        "no mapping rule knows the user «stranger@elsewhere.org»",
+    ];
+    let applied = deployment_of("evil").to_string();
+    let image = json!([{"name": "main", "image": "evil"}]);
+    let merge = json!({"spec": {"template": {"spec": {"containers": image}}}}).to_string();
+    let path = "/spec/template/spec/containers/0/image";
+    let step = json!([{"op": "replace", "path": path, "value": "evil"}]).to_string();
+    let patch = |kind, patch| ["patch", "deployment/web", kind, "-p", patch];
+    let changes = [
+        patch("--type=strategic", &merge),
+        patch("--type=merge", &merge),
+        patch("--type=json", &step),
+        APPLY,
+    ];
+    for args in changes {
+        let args = [&args[..], &["-n", namespace]].concat();
+        let answer = stranger.run_with_input(&args, &applied);
+        let refusal = answer
+            .err()
+            .with_context(|| format!("the stranger changed it by kubectl {}", args.join(" ")))?;
+        says(&format!("{refusal:#}"), &told)?;
+    }
+    for args in [
+        ["scale", "--replicas=1"],
+        ["scale", "--replicas=0"],
+        ["rollout", "restart"],
+    ] {
+        stranger.run(&[args[0], args[1], "deployment/web", "-n", namespace])?;
+    }
+    ensure!(stamps()? == before, "the stranger changed a stamp");
+
+    let jobs = json!({"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "patch"]});
+    scene.rule(&jobs, &["queue"])?;
+    let admit = |annotation: &str| {
+        let metadata = json!({"labels": {"queue": "a"}, "annotations": {annotation: "main"}});
+        let selector = json!({"nodeSelector": {"kubernetes.io/os": "linux"}});
+        let template = json!({"metadata": metadata, "spec": selector});
+        let patch = json!({"spec": {"suspend": false, "template": template}}).to_string();
+        let args = [
+            "patch",
+            "job/queued",
+            "--type=merge",
+            "-p",
+            &patch,
+            "-n",
+            namespace,
+            "--as=queue",
+        ];
+        scene.admin().run(&args)
+    };
+    let answer = admit("sidecar.istio.io/inject");
+    let refusal = answer.err().context("the queue wrote any annotation")?;
+    says(&format!("{refusal:#}"), &[told[0]])?;
+    admit("kueue.x-k8s.io/podset")?;
+    ensure!(stamps()? == before, "the queue changed a stamp");
+    let pod = scene.pod_of_job("queued")?;
+    ensure!(
+        text(&pod, "/spec/nodeSelector/kubernetes.io~1os") == "linux",
+        "the queue's node selector is not there"
+    );
+    let user = annotation(&pod, "kube2hadoop.io/user");
+    ensure!(user.as_deref() == Some("alice"), "its pod runs as {user:?}");
+    scene.succeeded(&text(&pod, "/metadata/name")).map(drop)
 }
 
 pub(super) fn an_undo_is_its_callers_and_finds_the_old_replica_set(

@@ -134,6 +134,8 @@ pub struct Decision {
     pub outcome: Outcome,
     pub user: Option<String>,
     pub rule: Option<Rule>,
+    /// Which key signed the template's stamp that it rests on.
+    pub template_key: Option<String>,
 }
 
 impl Decision {
@@ -143,6 +145,7 @@ impl Decision {
             outcome,
             user: None,
             rule: None,
+            template_key: None,
         }
     }
 
@@ -153,6 +156,14 @@ impl Decision {
         self.answer.audit.insert("user", identity.user.to_string());
         self.answer.audit.insert("rule", identity.why());
         self.answer.warnings.extend(identity.notice());
+        self
+    }
+
+    /// Names the key of a template's stamp, where that decided.
+    fn resting_on(mut self, stamp: Option<&str>, keys: &Keys) -> Self {
+        let stamp = stamp.filter(|_| self.rule == Some(Rule::Template));
+        let signer = stamp.and_then(|stamp| keys.verifying.template_signer(stamp));
+        self.template_key = signer.map(str::to_owned);
         self
     }
 

@@ -162,7 +162,7 @@ impl Admission<'_> {
             patch: ops,
             ..Answer::default()
         };
-        Ok(Decision::new(Outcome::Stamped, answer).of(identity))
+        Ok(self.decided(Outcome::Stamped, answer, identity))
     }
 
     fn injected(&self, identity: &Identity) -> Result<Decision, AdmissionError> {
@@ -190,7 +190,13 @@ impl Admission<'_> {
             warnings: injected.warnings,
             ..Answer::default()
         };
-        Ok(Decision::new(Outcome::Injected, answer).of(identity))
+        Ok(self.decided(Outcome::Injected, answer, identity))
+    }
+
+    fn decided(&self, outcome: Outcome, answer: Answer, identity: &Identity) -> Decision {
+        let brought = self.pod.metadata.annotation(names::STAMP);
+        let decision = Decision::new(outcome, answer).of(identity);
+        decision.resting_on(brought, self.context.keys)
     }
 
     fn stripped(&self) -> Decision {

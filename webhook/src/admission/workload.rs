@@ -87,7 +87,11 @@ pub(super) fn admit(
                 }
                 decision.answer.warnings.extend(warning);
                 decision.outcome = outcome;
-                decision = decision.of(&identity);
+                let rests_on = match outcome {
+                    Outcome::Kept => Some(&*stamp),
+                    _ => template.annotation(names::STAMP),
+                };
+                decision = decision.of(&identity).resting_on(rests_on, context.keys);
             }
         }
     }

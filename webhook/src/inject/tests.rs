@@ -334,6 +334,26 @@ fn the_user_of_the_containers_owns_the_file() {
 }
 
 #[test]
+fn what_an_application_will_trip_over_is_told_beforehand() {
+    let mut pod = bare();
+    pod["spec"]["shareProcessNamespace"] = json!(true);
+    assert_eq!(fresh(&pod).unwrap().warnings, [""; 0]);
+    pod["metadata"]["annotations"] = json!({"kube2hadoop.io/containers": "main"});
+    pod["spec"]["securityContext"] = json!({"runAsUser": 1000});
+    let warnings = fresh(&pod).unwrap().warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for word in [
+        "with shareProcessNamespace every container can read",
+        "/etc/passwd",
+    ] {
+        assert!(
+            warnings.iter().any(|warning| warning.contains(word)),
+            "{word}"
+        );
+    }
+}
+
+#[test]
 fn only_the_named_containers_see_the_token() {
     let mut pod = bare();
     pod["metadata"]["annotations"] =

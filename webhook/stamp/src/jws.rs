@@ -62,6 +62,13 @@ pub(crate) fn verify<T: DeserializeOwned>(
     serde_json::from_slice(&decode(claims)?).map_err(|error| StampError::Claims(error.to_string()))
 }
 
+/// Which key is said to have signed a JWS of this type.
+pub(crate) fn signer(typ: &str, text: &str) -> Option<String> {
+    let (header, _) = text.split_once('.').filter(|_| text.len() <= MAX_LENGTH)?;
+    let header: Header = serde_json::from_slice(&decode(header).ok()?).ok()?;
+    (header.typ == typ).then_some(header.kid)
+}
+
 /// The claims of any compact JWS, whoever signed it.
 pub(crate) fn unverified<T: DeserializeOwned>(text: &str) -> Result<T, StampError> {
     if text.len() > MAX_LENGTH {

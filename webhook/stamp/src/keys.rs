@@ -177,6 +177,12 @@ impl VerifyingKeys {
         }
     }
 
+    /// The name of that one of these keys which a template stamp says has signed it: for counting.
+    pub fn template_signer(&self, stamp: &str) -> Option<&str> {
+        let (kid, _) = self.keys.get_key_value(&jws::signer(TEMPLATE, stamp)?)?;
+        Some(kid)
+    }
+
     pub(crate) fn verify(
         &self,
         kid: &str,

@@ -122,6 +122,19 @@ fn strange_keys_issuers_and_algorithms_are_refused() {
 }
 
 #[test]
+fn the_key_of_a_template_is_named_if_it_is_ours() {
+    let key = SigningKey::generate().unwrap();
+    let stamp = key.sign_template(&template()).unwrap();
+    assert_eq!(key.public().template_signer(&stamp), Some(key.kid()));
+    let other = SigningKey::generate().unwrap().public();
+    assert_eq!(other.template_signer(&stamp), None);
+    let of_pod = key.sign_pod(&generated()).unwrap();
+    for no_template in [&*of_pod, "", "a.b.c", &"x".repeat(100_000)] {
+        assert_eq!(key.public().template_signer(no_template), None);
+    }
+}
+
+#[test]
 fn keys_survive_their_secret_and_their_config_map() {
     let key = SigningKey::generate().unwrap();
     let again = SigningKey::from_pkcs8_der(&key.to_pkcs8_der().unwrap()).unwrap();

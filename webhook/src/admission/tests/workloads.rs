@@ -229,3 +229,31 @@ fn a_cron_jobs_job_is_its_own_origin_and_stays_so_when_asked_again() {
         Some("bob".into())
     );
 }
+
+/// A retired key is needed as long as templates carry its stamps.
+#[test]
+fn the_key_of_the_template_that_decided_is_told() {
+    let mut world = World::new(Scope::Namespace);
+    let old = world.keys.signing.kid().to_owned();
+    let cron = workload("batch/v1", "CronJob", "nightly");
+    let cron = world.create(ALICE, &cron).object;
+    let web = world.create(ALICE, &deployment()).object;
+    let next = SigningKey::generate().unwrap();
+    world.keys.verifying.merge(next.public());
+    world.keys.signing = next;
+    let mut job = workload("batch/v1", "Job", "nightly-29");
+    job["spec"]["template"] = cron["spec"]["jobTemplate"]["spec"]["template"].clone();
+    job["metadata"]["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "controller": true}]);
+    let key = |after: &After| after.decision.template_key.clone();
+    let job = world.create(CRON_JOBS, &job);
+    assert_eq!(key(&job), Some(old.clone()));
+    let template = &job.object["spec"]["template"];
+    let pod = child(template, ("batch/v1", "Job", "nightly-29"), None);
+    let pod = world.create(JOBS, &pod);
+    assert_eq!(key(&pod).as_deref(), Some(world.keys.signing.kid()));
+    // Asked again, the pod has its own stamp; and kept is what a template had.
+    assert_eq!(key(&world.create(JOBS, &pod.object)), None);
+    assert_eq!(key(&world.update(BOB, &web, &web)), Some(old));
+    // A person's word counts for nothing, and so does the stamp that they bring.
+    assert_eq!(key(&world.create(ALICE, &web)), None);
+}

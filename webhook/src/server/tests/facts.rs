@@ -95,6 +95,11 @@ impl Asking {
         decision.answer.denied
     }
 
+    /// Calls of the API server; namespaces are watched.
+    fn calls(&self) -> usize {
+        self.asked() + self.read()
+    }
+
     fn asked(&self) -> usize {
         self.recorder.questions.lock().unwrap().len()
     }
@@ -248,4 +253,41 @@ async fn a_pod_that_submits_much_is_read_once_in_a_while_and_its_stamp_checked_e
     asking.keys.verifying = SigningKey::generate().unwrap().public();
     assert!(!known(&asking, "uid-1").await);
     assert_eq!(asking.read(), 4);
+}
+
+/// What an admission costs the API server: the first time, and when it is asked the same again.
+#[tokio::test]
+async fn no_admission_costs_more_than_one_call() {
+    let plain = |username: &str| review(username, &Value::Null);
+    let with_run_as = |mut review: Value| {
+        review["request"]["object"]["metadata"]["annotations"]["kube2hadoop.io/run-as"] =
+            json!("etl");
+        review
+    };
+    let job_controller = "system:serviceaccount:kube-system:job-controller";
+    #[rustfmt::skip]
+    let cases = [
+        ("a person", plain(ALICE), [0, 0]),
+        ("nobody", plain("mallory"), [0, 0]),
+        ("a controller", plain(job_controller), [0, 0]),
+        ("a service account", plain(ACCOUNT), [0, 0]),
+        ("a person who runs as another", with_run_as(plain(ALICE)), [1, 0]),
+        ("nobody who would run as another", with_run_as(plain("mallory")), [0, 0]),
+        ("a stamped pod", by_driver("uid-1"), [1, 0]),
+        ("a stamped pod that would run as another", with_run_as(by_driver("uid-1")), [1, 0]),
+    ];
+    for (who, review, wanted) in cases {
+        let signing = SigningKey::generate().unwrap();
+        let recorder = Recorder {
+            answer: Some(true),
+            pod: Mutex::new(Some(driver(&signing))),
+            ..Recorder::default()
+        };
+        let mut asking = Asking::new(recorder, "^etl$");
+        asking.keys.verifying = signing.public();
+        asking.find(&review).await;
+        let first = asking.calls();
+        asking.find(&review).await;
+        assert_eq!([first, asking.calls() - first], wanted, "{who}");
+    }
 }
