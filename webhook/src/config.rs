@@ -272,6 +272,11 @@ mod tests {
         said("stampKeys", "stampKey", "line 8");
         said("'^(?<name>", "'(?<name>", "not anchored");
         said(
+            r#"runAs: {"grantable":[]}"#,
+            "runAs: {ldap: {urls: [ldap://x], caFile: c, base: dc=x, grantable: ['^x$'], filter: '(cn={account})'}}",
+            "in the clear",
+        );
+        said(
             "unmappedUpdate\":\"deny",
             "unmappedUpdate\":\"perhaps",
             "perhaps",
