@@ -2,7 +2,7 @@
 //! this machine that pods reach under `*.hadoop.test`.
 
 mod configuration;
-mod files;
+pub(crate) mod files;
 pub(crate) mod image;
 mod java;
 mod kerberos;
