@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 
 use crate::hadoop::SecureHadoop;
 use crate::kubectl::Kubectl;
-use crate::{images, places, process, progress, toolchain};
+use crate::{directory, images, places, process, progress, toolchain};
 
 /// Name of the release and of its namespace.
 const RELEASE: &str = "kube2hadoop";
 const KEYTAB_SECRET: &str = "kube2hadoop-keytab";
+const LDAP_SECRET: &str = "ldap-password";
+const LDAP_CA: &str = "ldap-ca";
 /// Who Kube2Hadoop is to the KDC.
 const PRINCIPAL: &str = "kube2hadoop";
 /// What `helm template` assumes; a live cluster answers for itself.
@@ -22,6 +24,7 @@ const KUBE_VERSION: &str = "1.34.4";
 pub fn install(admin: &Kubectl, hadoop: &SecureHadoop) -> Result<()> {
     toolchain::HELM.build()?;
     namespace_with_keytab(admin, hadoop)?;
+    directorys_ca_and_password(admin)?;
     let step = progress::step("installing the chart");
     let values = values_file(&values(hadoop, Some(images::fingerprint())))?;
     let mut helm = helm(hadoop)?;
@@ -132,10 +135,12 @@ fn identity() -> Value {
         "mappings": [
             {"match": r"^(?<name>[a-z][a-z0-9]*)@example\.com$", "user": "${name}"},
             {"match": "^system:serviceaccount:[a-z0-9-]+:robot$", "user": "etl"},
+            // Names that a directory must not take for anything but names.
+            {"match": r"^.*@guests\.example\.com$", "user": "guest"},
         ],
         "trustedOperators": [{"serviceAccount": "kubeflow/training-operator", "kinds": ["Pod"]}],
         "mutators": [{"user": "queue", "annotations": ["kueue.x-k8s.io/podset"]}],
-        "runAs": {"grantable": ["^etl-[a-z]+$"]},
+        "runAs": {"grantable": ["^etl-[a-z]+$"], "ldap": groups()},
     })
 }
 
@@ -154,6 +159,39 @@ fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
         "webhook": {"podAnnotations": changed},
         "fetcher": {"podAnnotations": changed},
     })
+}
+
+/// Nothing answers there, but for the case that starts it.
+fn groups() -> Value {
+    json!({
+        "urls": directory::URLS,
+        "startTls": true,
+        "ca": {"configMap": LDAP_CA},
+        "bind": {"dn": directory::READER, "secret": LDAP_SECRET},
+        "base": directory::BASE,
+        "filter": "(&(objectClass=posixGroup)(cn={account})(|(memberUid={user})(memberUid={submitter})))",
+        "grantable": ["^etl-(nightly|weekly)$"],
+        "cacheSeconds": 2,
+    })
+}
+
+fn directorys_ca_and_password(admin: &Kubectl) -> Result<()> {
+    let ca = format!("--from-file=ca.crt={}", directory::ca().display());
+    let password = directory::password_file();
+    let password = format!("--from-file=password={}", password.display());
+    for create in [
+        ["configmap", LDAP_CA, &ca].as_slice(),
+        &["secret", "generic", LDAP_SECRET, &password],
+    ] {
+        let create = [
+            &["create"],
+            create,
+            &["-n", RELEASE, "--dry-run=client", "-o", "json"],
+        ];
+        let object = admin.run(&create.concat())?;
+        admin.apply(&object)?;
+    }
+    Ok(())
 }
 
 fn namespace_with_keytab(admin: &Kubectl, hadoop: &SecureHadoop) -> Result<()> {

@@ -7,11 +7,13 @@
 // A serde_json::Value gives Null for a key that is not there; nothing panics.
 #![allow(clippy::indexing_slicing)]
 
+pub mod authority;
 pub mod bench;
 pub mod buildah;
 pub mod chart;
 pub mod cli;
 pub mod demo;
+pub mod directory;
 pub mod dist;
 pub mod fuzz;
 pub mod hadoop;

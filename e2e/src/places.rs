@@ -17,13 +17,14 @@ pub const API_SERVICE_ADDRESS: &str = "10.211.0.1";
 pub const DNS_ADDRESS: &str = "10.211.0.10";
 /// The API server on [`ADDRESS`].
 pub const API_PORT: u16 = 6443;
-/// Names of the Hadoop daemons and the KDC.
-pub const HADOOP_HOSTS: [&str; 5] = [
+/// Names of the Hadoop daemons, the KDC and the LDAP server.
+pub const HADOOP_HOSTS: [&str; 6] = [
     "nn1.hadoop.test",
     "nn2.hadoop.test",
     "dn1.hadoop.test",
     "kms.hadoop.test",
     "kdc.hadoop.test",
+    "ldap.hadoop.test",
 ];
 
 /// Names of the annex's servers, which only this machine talks to. Two of a kind share their port, not their address.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::hadoop::SecureHadoop;
 use crate::kubectl::Kubectl;
 use crate::provider::{Choice, Provider};
-use crate::{chart, dist, hadoop, images, provider};
+use crate::{chart, directory, dist, hadoop, images, provider};
 
 pub use outage::Outage;
 pub use outside::{Outside, Settings};
@@ -66,6 +66,7 @@ impl Stage {
 
     /// Removes all that `up` made; only the cache stays.
     pub fn down(choice: Choice) -> Result<()> {
+        directory::down()?;
         // The bridge that Hadoop's daemons listen on goes with the cluster.
         hadoop::down()?;
         provider::choose(choice)?.down()
@@ -171,6 +172,7 @@ fn install(
 ) -> Result<()> {
     let dist = dist::build(no_install)?;
     let client = hadoop.client_image()?;
+    directory::prepare(no_install)?;
     for archive in images::build(&dist, no_install)?
         .into_iter()
         .chain([client])

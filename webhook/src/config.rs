@@ -313,6 +313,11 @@ mod tests {
         );
         said("'^(?<name>", "'(?<name>", "not anchored");
         said(
+            r#"runAs: {"grantable":[]}"#,
+            "runAs: {ldap: {urls: [ldap://x], caFile: c, base: dc=x, grantable: ['^x$'], filter: '(cn={account})'}}",
+            "in the clear",
+        );
+        said(
             "unmappedUpdate\":\"deny",
             "unmappedUpdate\":\"perhaps",
             "perhaps",

@@ -9,6 +9,7 @@ pub mod config;
 pub mod identity;
 pub mod inject;
 pub mod kinds;
+pub mod ldap;
 pub mod metrics;
 pub mod pod;
 pub mod provision;

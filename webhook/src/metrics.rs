@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 
 use crate::admission::{Decision, Outcome};
 use crate::identity::Rule;
+use crate::ldap;
 
 /// Seconds.
 const BUCKETS: [f64; 8] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.1, 1.0, 5.0];
@@ -34,6 +35,7 @@ pub struct Metrics {
     unreadable: Counter,
     seconds: Histogram,
     pub(crate) reloads: Reloads,
+    pub(crate) ldap: ldap::Metrics,
 }
 
 impl Metrics {
@@ -46,6 +48,7 @@ impl Metrics {
             unreadable: Counter::default(),
             seconds: Histogram::new(BUCKETS),
             reloads: Reloads::new(registry),
+            ldap: ldap::Metrics::new(registry),
         };
         registry.register(
             "admissions",

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::admission::Policy;
 use crate::config::{Config, LoadError};
+use crate::ldap::LdapServers;
 use crate::metrics::Metrics;
 use crate::provision::Upkeep;
 use crate::server::{ApiServer, Callers, CurrentKeys, Webhook, router};
@@ -156,7 +157,8 @@ async fn serve(
     };
     let upkeep = tokio::spawn(upkeep.keep(shutdown.clone()));
     let cluster = ApiServer::new(client, shutdown.clone());
-    let callers = Callers::new(Arc::new(cluster), guarded);
+    let directories = LdapServers::new(metrics.ldap.clone());
+    let callers = Callers::new(Arc::new(cluster), Arc::new(directories), guarded);
     let (change, policy) = watch::channel(Arc::new(config.into_policy()));
     tokio::spawn(file.follow(move |file| put_in_force(file, &change), shutdown.clone()));
     let webhook = Arc::new(Webhook {

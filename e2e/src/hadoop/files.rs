@@ -54,7 +54,7 @@ pub(super) fn webapps() -> PathBuf {
 }
 
 /// Makes a directory that only its owner enters.
-pub(super) fn private_dir(path: &Path) -> Result<()> {
+pub(crate) fn private_dir(path: &Path) -> Result<()> {
     let made = fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -63,7 +63,7 @@ pub(super) fn private_dir(path: &Path) -> Result<()> {
 }
 
 /// Removes a directory with all in it; one that is not there is what was wanted.
-pub(super) fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("failed to remove {}", path.display()))
@@ -73,7 +73,7 @@ pub(super) fn remove(path: &Path) -> Result<()> {
 }
 
 /// Lets nobody but the owner read the file.
-pub(super) fn owner_only(path: &Path) -> Result<()> {
+pub(crate) fn owner_only(path: &Path) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
         .with_context(|| format!("failed to protect {}", path.display()))
 }

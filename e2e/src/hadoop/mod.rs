@@ -3,7 +3,7 @@
 
 mod annex;
 mod configuration;
-mod files;
+pub(crate) mod files;
 pub(crate) mod image;
 mod java;
 mod kerberos;

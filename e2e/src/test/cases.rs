@@ -74,6 +74,7 @@ pub(super) fn side_by_side() -> Vec<Case> {
         }
         identity::{
             run_as_needs_a_role,
+            run_as_by_an_ldap_group,
             a_wildcard_role_grants_nobody,
             a_training_job_is_its_last_authors,
         }

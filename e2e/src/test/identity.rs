@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, annotation, says};
+use crate::directory::{Door, Slapd};
 use crate::process::wait_until;
 use crate::workload;
 
@@ -61,6 +62,67 @@ pub(super) fn a_wildcard_role_grants_nobody(scene: &Scene<'_>) -> Result<()> {
     scene.grant("*", "*.*")?;
     let refusal = scene.refused(&scene.stage.alice, &asking("spy", "bob"))?;
     says(&refusal, &["run-as bob can be granted to nobody"])
+}
+
+/// Members of an account's group in LDAP may run as it, as long as an LDAP server of the right CA says so.
+pub(super) fn run_as_by_an_ldap_group(scene: &Scene<'_>) -> Result<()> {
+    const SILENT: &str = "no LDAP server answered";
+    const REFUSED: &str = "membership in the LDAP group of etl-nightly";
+    let groups: [(&str, &[&str]); 2] = [("etl-nightly", &["bob", "carol"]), ("etl-weekly", &[])];
+    scene.grant("use", "hadoopusers.kube2hadoop.io/etl-weekly")?;
+    let attempt = |who: &str| {
+        let who = format!("--as={who}");
+        let how = [who.as_str(), "--as-group=hadoop-users", "--dry-run=server"];
+        let asked =
+            scene
+                .admin()
+                .create_with(&scene.namespace, &asking("try", "etl-nightly"), &how);
+        asked.map_or_else(|refusal| format!("{refusal:#}"), |_| "granted".to_owned())
+    };
+
+    // It would say yes, but shows another CA's certificate.
+    let stranger = Slapd::start(Door::Stranger, &groups)?;
+    says(&attempt("bob@example.com"), &[SILENT])?;
+    drop(stranger);
+
+    // Nobody is behind the first door, so this is the second.
+    let slapd = Slapd::start(Door::Ldaps, &groups)?;
+    let told = scene.create(&scene.stage.bob, &asking("nightly", "etl-nightly"))?;
+    says(
+        &told,
+        &["this runs as etl-nightly (mapping[0], run-as by ldap)"],
+    )?;
+    says(
+        &attempt("alice@example.com"),
+        &["is not granted to alice@example.com", REFUSED],
+    )?;
+    for name in ["*", "bob)(cn=*", "*)(memberUid=*))(|(cn=*"] {
+        says(
+            &attempt(&format!("{name}@guests.example.com")),
+            &["is not granted", REFUSED],
+        )?;
+    }
+    drop(slapd);
+
+    let slapd = Slapd::start(Door::StartTls, &groups)?;
+    ensure!(
+        attempt("carol@example.com") == "granted",
+        "carol's group counts for nothing"
+    );
+    slapd.dismiss("etl-nightly", "carol")?;
+    wait_until("carol to be out of the group", GRANTED, || {
+        Ok(attempt("carol@example.com").contains(REFUSED).then_some(()))
+    })?;
+    drop(slapd);
+
+    says(&attempt("dave@example.com"), &[SILENT, "try again"])?;
+    scene.create(&scene.stage.alice, &asking("weekly", "etl-weekly"))?;
+    let reader = scene.succeeded("nightly")?;
+    ensure!(
+        reader.trim() == "user=etl-nightly",
+        "HDFS knows the reader as {reader}"
+    );
+    Ok(())
 }
 
 /// Of a custom resource everything but the declared fields is code: who changes it answers for it.

@@ -11,6 +11,8 @@ use kube2hadoop_runtime::listen::{self, Limits};
 use kube2hadoop_runtime::logging::{self, LogFormat};
 use kube2hadoop_runtime::shutdown::Shutdown;
 use kube2hadoop_runtime::tls::ServingTls;
+use kube2hadoop_webhook::identity::Directory;
+use kube2hadoop_webhook::ldap::Directories;
 use kube2hadoop_webhook::metrics::Metrics;
 use kube2hadoop_webhook::server::{
     Callers, Cluster, CurrentKeys, Question, Unread, Webhook, router,
@@ -37,6 +39,12 @@ impl Cluster for Nothing {
     }
 }
 
+impl Directories for Nothing {
+    fn has(&self, _: Arc<Directory>, _: String) -> BoxFuture<'_, Option<bool>> {
+        std::future::ready(None).boxed()
+    }
+}
+
 /// Writes the CA that a client must trust to reach `localhost`, and serves.
 pub(super) fn until_stopped(ca_file: &Path) -> anyhow::Result<()> {
     let _unwritten = logging::init(LogFormat::Json);
@@ -52,7 +60,11 @@ pub(super) fn until_stopped(ca_file: &Path) -> anyhow::Result<()> {
     let webhook = Webhook {
         policy,
         keys: Arc::new(current),
-        callers: Callers::new(Arc::new(Nothing), Arc::new(AtomicBool::new(true))),
+        callers: Callers::new(
+            Arc::new(Nothing),
+            Arc::new(Nothing),
+            Arc::new(AtomicBool::new(true)),
+        ),
         metrics: Metrics::new(&mut Registry::default()),
     };
     let threads = tokio::runtime::Builder::new_current_thread()

@@ -186,29 +186,36 @@ fn granted(
     facts: &Facts<'_>,
     own: Identity,
 ) -> Result<Identity, Nobody> {
-    if !policy.run_as.may_be_granted(&wanted) {
+    let by = policy.run_as.grants(&wanted);
+    if by.is_empty() {
         return Err(Nobody::NotGrantable(wanted));
     }
     // A pod that asked has a service account, as which every editor of the namespace can act.
     let person = own.rule != Rule::Inherit;
     let authority = facts.authority.filter(|_| person);
-    match authority.filter(|authority| authority.user == wanted) {
-        Some(Authority {
-            verdict: Verdict::Granted,
-            ..
-        }) => Ok(Identity {
+    let authority = authority.filter(|authority| authority.user == wanted);
+    let said = |grant: &&Grant, verdict| {
+        // A role is given to the service account of one namespace; a group knows nothing of who can act as it.
+        let counts = **grant != Grant::Ldap || !facts.service_account_in_scope;
+        counts && authority.and_then(|authority| authority.said(**grant)) == Some(verdict)
+    };
+    if let Some(grant) = by.iter().find(|grant| said(grant, Verdict::Granted)) {
+        return Ok(Identity {
             user: wanted,
-            grant: Some(Grant::Rbac),
+            grant: Some(*grant),
             ..own
+        });
+    }
+    match by.iter().find(|grant| said(grant, Verdict::Unknown)) {
+        Some(silent) => Err(Nobody::RunAsUnknown {
+            wanted,
+            silent: *silent,
         }),
-        Some(Authority {
-            verdict: Verdict::Unknown,
-            ..
-        }) => Err(Nobody::RunAsUnknown(wanted)),
-        _ => Err(Nobody::RunAs {
+        None => Err(Nobody::RunAs {
             wanted,
             username: facts.username.to_owned(),
             own: own.user,
+            by,
         }),
     }
 }

@@ -2,6 +2,8 @@
 
 mod controllers;
 mod decide;
+mod group_filter;
+mod ldap;
 mod mapping;
 mod nobody;
 mod operators;
@@ -15,11 +17,13 @@ use crate::pod::Metadata;
 
 pub use controllers::Controllers;
 pub use decide::{Facts, Identity, Rule, Subject, decide};
+pub use group_filter::{FilterError, GroupFilter, Names};
+pub use ldap::{Bind, Directory, LdapError, LdapPolicy, Server};
 pub use mapping::{Mapping, MappingError};
 pub use nobody::Nobody;
 pub use operators::{Mutator, Operator, OperatorError, Operators};
 pub use origin::{Owned, fits, resolved};
-pub use run_as::{Authority, Grant, Grantable, RunAsPolicy, Verdict};
+pub use run_as::{Authority, Grant, Grantable, RunAsPolicy, Verdict, Wish};
 
 /// The `identity` section of the configuration.
 #[derive(Debug, Deserialize)]
@@ -70,12 +74,14 @@ impl IdentityPolicy {
         self.mapped(username).filter(|_| person)?.1.ok()
     }
 
-    /// The user that the API server must be asked about: who is asked for, is not the caller, and may be granted.
-    pub fn needs_authority(&self, username: &str, asked: &str) -> Option<HadoopUser> {
-        let asked: HadoopUser = asked.parse().ok()?;
+    /// What others must be asked about: who is asked for, is not the caller, and may be granted.
+    pub fn wish(&self, username: &str, asked: &str) -> Option<Wish> {
+        let user: HadoopUser = asked.parse().ok()?;
         let (_, own) = self.mapped(username)?;
-        let other = own.ok()? != asked && !self.deny.contains(&asked);
-        (other && self.run_as.may_be_granted(&asked)).then_some(asked)
+        let own = own.ok()?;
+        let by = self.run_as.grants(&user);
+        let open = own != user && !self.deny.contains(&user) && !by.is_empty();
+        open.then_some(Wish { own, user, by })
     }
 
     /// The first rule that knows the user name, by its place, and what it makes of it.

@@ -2,6 +2,8 @@
 
 use kube2hadoop_stamp::HadoopUser;
 
+use super::run_as::Grant;
+
 /// Nobody, or refused. The texts tell the person what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Nobody {
@@ -38,20 +40,43 @@ pub enum Nobody {
     #[error("run-as «{0}» is no Hadoop user name")]
     BadRunAs(String),
     #[error(
-        "run-as {0} can be granted to nobody: the administrator names who can be in identity.runAs.grantable"
+        "run-as {0} can be granted to nobody: the administrator names who can be in identity.runAs.grantable, \
+         or in identity.runAs.ldap.grantable"
     )]
     NotGrantable(HadoopUser),
-    #[error("whether you may run as {0} could not be found out in time: try again")]
-    RunAsUnknown(HadoopUser),
+    #[error(
+        "whether you may run as {wanted} could not be found out, since {} in time: try again",
+        silence(*.silent)
+    )]
+    RunAsUnknown { wanted: HadoopUser, silent: Grant },
     #[error(
         "run-as {wanted} is not granted to {username}, who is {own}: remove the annotation kube2hadoop.io/run-as, \
-         or ask for the verb use on hadoopusers.kube2hadoop.io/{wanted} in this namespace"
+         or ask for {}", ways(.by, .wanted)
     )]
     RunAs {
         wanted: HadoopUser,
         username: String,
         own: HadoopUser,
+        /// What could grant it.
+        by: Vec<Grant>,
     },
     #[error("the Hadoop user {0} is on the deny list, and nobody runs as it{asked}", asked = if *.1 { " (run-as)" } else { "" })]
     Denied(HadoopUser, bool),
+}
+
+fn silence(silent: Grant) -> &'static str {
+    match silent {
+        Grant::Rbac => "the API server did not answer",
+        Grant::Ldap => "no LDAP server answered",
+    }
+}
+
+fn ways(by: &[Grant], wanted: &HadoopUser) -> String {
+    let way = |grant: &Grant| match grant {
+        Grant::Rbac => {
+            format!("the verb use on hadoopusers.kube2hadoop.io/{wanted} in this namespace")
+        }
+        Grant::Ldap => format!("membership in the LDAP group of {wanted}"),
+    };
+    by.iter().map(way).collect::<Vec<_>>().join(", or for ")
 }

@@ -4,12 +4,14 @@ use kube2hadoop_stamp::{JobId, ObjectName, Origin, PodClaims, TemplateClaims};
 
 use super::*;
 
-fn policy() -> IdentityPolicy {
+fn policy(editors: bool) -> IdentityPolicy {
     serde_json::from_value(serde_json::json!({"mappings": [
         {"match": r"^(?<name>[a-z]+)@example\.com$", "user": "${name}"},
         {"match": "^system:serviceaccount:(?<ns>[a-z]+):etl$", "user": "svc-${ns}"},
         {"match": "^odd (?<rest>.*)$", "user": "${rest}"},
-    ], "runAs": {"grantable": ["^etl-[a-z]+$"]}}))
+    ], "allowNamespaceEditors": editors, "runAs": {"grantable": ["^etl-[a-z]+$"], "ldap": {
+        "urls": ["ldaps://ldap"], "caFile": "ca.crt", "base": "dc=x", "filter": "(&(cn={account})(memberUid={user}))",
+        "grantable": ["^(etl|ops)-hr$"]}}}))
     .unwrap()
 }
 
@@ -58,8 +60,8 @@ const OF_ETL: Owned<'static> = Owned {
 };
 const JOBS: &str = "system:serviceaccount:kube-system:job-controller";
 
-fn ask(subject: Subject<'_>, facts: Facts<'_>) -> String {
-    match decide(&policy(), &subject, &facts) {
+fn ask(editors: bool, subject: Subject<'_>, facts: Facts<'_>) -> String {
+    match decide(&policy(editors), &subject, &facts) {
         Ok(identity) => format!("{} by {}", identity.user, identity.why()),
         Err(nobody) => format!("{nobody:?}"),
     }
@@ -89,7 +91,8 @@ fn every_way_to_be_somebody_or_nobody() {
     };
     let about = |user: &str, verdict| Authority {
         user: user.parse().unwrap(),
-        verdict,
+        rbac: Some(verdict),
+        ldap: None,
     };
     let (granted, refused) = (
         about("etl-hr", Verdict::Granted),
@@ -154,7 +157,7 @@ fn every_way_to_be_somebody_or_nobody() {
         (as_user(""), user("alice@example.com"), "BadRunAs"),
     ];
     for (place, (subject, facts, wanted)) in cases.into_iter().enumerate() {
-        let got = ask(subject, facts);
+        let got = ask(false, subject, facts);
         assert!(
             got.starts_with(wanted),
             "case {place}: wanted {wanted}, got {got}"
@@ -170,7 +173,7 @@ fn a_long_name_is_not_repeated_whole() {
         ..POD
     };
     let refused = decide(
-        &policy(),
+        &policy(false),
         &subject,
         &Facts {
             username: "alice@example.com",
@@ -180,11 +183,113 @@ fn a_long_name_is_not_repeated_whole() {
     assert!(refused.unwrap_err().to_string().len() < 200);
 }
 
+/// RBAC's answer, LDAP's, and what comes of them.
 #[test]
-fn the_api_server_is_asked_only_where_its_answer_matters() {
-    let policy = policy();
-    let asks = |username, asked| policy.needs_authority(username, asked).is_some();
-    assert!(asks("alice@example.com", "etl-hr"));
+fn every_way_to_be_granted_somebody_else() {
+    use Verdict::{Granted, Refused, Unknown};
+    let caller = caller();
+    let alice = Facts {
+        username: "alice@example.com",
+        ..Facts::default()
+    };
+    let robot = Facts {
+        username: "system:serviceaccount:ci:etl",
+        ..Facts::default()
+    };
+    let in_scope = Facts {
+        service_account_in_scope: true,
+        ..robot
+    };
+    let pod = Facts {
+        from_pod: true,
+        caller_pod: Some(&caller),
+        ..robot
+    };
+    #[rustfmt::skip]
+    let cases = [
+        (alice, "etl-hr", Some(Granted), None, "etl-hr by mapping[0], run-as by rbac"),
+        (alice, "etl-hr", Some(Refused), Some(Granted), "etl-hr by mapping[0], run-as by ldap"),
+        (alice, "etl-hr", Some(Unknown), Some(Granted), "etl-hr by mapping[0], run-as by ldap"),
+        (alice, "etl-hr", Some(Granted), Some(Unknown), "etl-hr by mapping[0], run-as by rbac"),
+        (alice, "etl-hr", Some(Refused), Some(Refused), "RunAs {"),
+        (alice, "etl-hr", Some(Refused), Some(Unknown), "RunAsUnknown { wanted: HadoopUser(\"etl-hr\"), silent: Ldap }"),
+        (alice, "etl-hr", Some(Unknown), Some(Refused), "RunAsUnknown { wanted: HadoopUser(\"etl-hr\"), silent: Rbac }"),
+        (alice, "etl-hr", None, None, "RunAs {"),
+        // Each grants the users of its own list only.
+        (alice, "ops-hr", None, Some(Granted), "ops-hr by mapping[0], run-as by ldap"),
+        (alice, "ops-hr", Some(Granted), None, "RunAs {"),
+        (alice, "ops-hr", Some(Unknown), Some(Refused), "RunAs {"),
+        (alice, "etl-fin", Some(Refused), Some(Granted), "RunAs {"),
+        (alice, "bob", Some(Granted), Some(Granted), "NotGrantable"),
+        (alice, "root", Some(Granted), Some(Granted), "Denied"),
+        (Facts { username: "mallory", ..alice }, "etl-hr", Some(Granted), Some(Granted), "Unmapped"),
+        // What a pod asks for, and what the editors of a namespace can ask for, no group grants.
+        (pod, "ops-hr", None, Some(Granted), "RunAs {"),
+        (robot, "ops-hr", None, Some(Granted), "ops-hr by mapping[1], run-as by ldap"),
+        (in_scope, "ops-hr", None, Some(Granted), "RunAs {"),
+        (in_scope, "ops-hr", None, Some(Unknown), "RunAs {"),
+        (in_scope, "etl-hr", Some(Granted), None, "etl-hr by mapping[1], run-as by rbac"),
+    ];
+    for (place, (facts, wanted, rbac, ldap, outcome)) in cases.into_iter().enumerate() {
+        let user = wanted.parse().unwrap();
+        let authority = Authority { user, rbac, ldap };
+        let subject = Subject {
+            run_as: Some(wanted),
+            ..POD
+        };
+        let facts = Facts {
+            authority: Some(&authority),
+            ..facts
+        };
+        let got = ask(true, subject, facts);
+        assert!(
+            got.starts_with(outcome),
+            "case {place}: wanted {outcome}, got {got}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_names_every_way_out() {
+    let refusal = |wanted| {
+        let subject = Subject {
+            run_as: Some(wanted),
+            ..POD
+        };
+        let facts = Facts {
+            username: "alice@example.com",
+            ..Facts::default()
+        };
+        decide(&policy(false), &subject, &facts)
+            .unwrap_err()
+            .to_string()
+    };
+    let role = "the verb use on hadoopusers.kube2hadoop.io/etl-fin in this namespace";
+    assert!(refusal("etl-fin").ends_with(role), "{}", refusal("etl-fin"));
+    let group = "membership in the LDAP group of ops-hr";
+    assert!(
+        refusal("ops-hr").ends_with(&format!("or ask for {group}")),
+        "{}",
+        refusal("ops-hr")
+    );
+    let both = refusal("etl-hr");
+    assert!(
+        both.contains("the verb use on")
+            && both.ends_with(", or for membership in the LDAP group of etl-hr")
+    );
+}
+
+#[test]
+fn others_are_asked_only_where_their_answer_matters() {
+    let policy = policy(false);
+    let asks = |username, asked| policy.wish(username, asked).map(|wish| wish.by);
+    let rbac = vec![Grant::Rbac];
+    assert_eq!(asks("alice@example.com", "etl-fin"), Some(rbac));
+    assert_eq!(asks("alice@example.com", "ops-hr"), Some(vec![Grant::Ldap]));
+    assert_eq!(
+        asks("alice@example.com", "etl-hr"),
+        Some(Grant::ALL.to_vec())
+    );
     for (username, asked) in [
         ("alice@example.com", "alice"),
         ("alice@example.com", "bob"),
@@ -194,7 +299,7 @@ fn the_api_server_is_asked_only_where_its_answer_matters() {
         ("nobody", "etl-hr"),
         ("odd ../x", "etl-hr"),
     ] {
-        assert!(!asks(username, asked), "{username} {asked}");
+        assert_eq!(asks(username, asked), None, "{username} {asked}");
     }
 }
 

@@ -5,30 +5,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube2hadoop_stamp::{HadoopUser, PodClaims, names};
+use kube2hadoop_stamp::{PodClaims, names};
 
 use super::asking::{self, Asking};
+use super::authority::Authorities;
 use super::cached::Cached;
-use super::cluster::{Cluster, Question, Unread};
+use super::cluster::{Cluster, Unread};
 use crate::admission::{Caller, Connect, Keys, Policy, Target, asks, is_way_in};
-use crate::identity::{Authority, Verdict};
+use crate::ldap::Directories;
 use crate::review::{Operation, Request};
 
 const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 /// Well inside the API server's own patience with us.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long RBAC's answer is believed: what is taken back is gone after that.
-const BELIEVED: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a connection may be refused without reading the pod anew.
 const REFUSED: Duration = Duration::from_secs(5);
-const BOUND: usize = 1024;
+pub(super) const BOUND: usize = 1024;
 
 /// Looks callers up.
 pub struct Callers {
     cluster: Arc<dyn Cluster>,
     /// Are the guards in place? Without them a pod-bound token proves nothing.
     guarded: Arc<AtomicBool>,
-    authorities: Cached<Question, bool>,
+    authorities: Authorities,
     /// By namespace and name, stamped pods that somebody was kept out of.
     targets: Cached<(String, String), Target>,
     asking: Cached<asking::Key, Asking>,
@@ -42,13 +41,17 @@ impl std::fmt::Debug for Callers {
 
 impl Callers {
     /// `guarded` is kept up to date by whoever watches the guards.
-    pub fn new(cluster: Arc<dyn Cluster>, guarded: Arc<AtomicBool>) -> Self {
+    pub fn new(
+        cluster: Arc<dyn Cluster>,
+        directories: Arc<dyn Directories>,
+        guarded: Arc<AtomicBool>,
+    ) -> Self {
         Self {
+            authorities: Authorities::new(Arc::clone(&cluster), directories),
             cluster,
             guarded,
-            authorities: Cached::new(BOUND, BELIEVED),
-            targets: Cached::new(BOUND, REFUSED),
-            asking: Cached::new(BOUND, asking::REMEMBERED),
+            targets: Cached::new(BOUND),
+            asking: Cached::new(BOUND),
         }
     }
 
@@ -94,7 +97,7 @@ impl Callers {
         tokio::time::timeout(PATIENCE, found).await.ok().flatten()
     }
 
-    /// Whom the object asks to run as, or its namespace by default, and whether RBAC lets the caller.
+    /// Whom the object asks to run as, or its namespace by default, and whether the caller may.
     async fn run_as(&self, request: &Request<'_>, policy: &Policy, caller: &mut Caller) {
         let Some(namespace) = request.namespace.as_deref() else {
             return;
@@ -107,32 +110,14 @@ impl Callers {
         let own = asks::run_as(request, &policy.kinds);
         let asked = own.as_ref().or(caller.namespace_run_as.as_ref());
         let username = &*request.user_info.username;
-        let wanted = asked.and_then(|asked| policy.identity.needs_authority(username, asked));
-        if let Some(user) = wanted {
-            let verdict = self.verdict(request, namespace, &user).await;
-            caller.authority = Some(Authority { user, verdict });
-        }
-    }
-
-    async fn verdict(&self, request: &Request<'_>, namespace: &str, user: &HadoopUser) -> Verdict {
-        let Some(question) = question(request, namespace, user) else {
-            return Verdict::Unknown;
-        };
-        let known = self.authorities.get(&question);
-        let allowed = match known {
-            Some(allowed) => Some(allowed),
-            None => {
-                let asked = self.cluster.may_use(question.clone());
-                tokio::time::timeout(PATIENCE, asked).await.ok().flatten()
-            }
-        };
-        if let (None, Some(allowed)) = (known, allowed) {
-            self.authorities.put(question, allowed);
-        }
-        match allowed {
-            Some(true) => Verdict::Granted,
-            Some(false) => Verdict::Refused,
-            None => Verdict::Unknown,
+        let wish = asked.and_then(|asked| policy.identity.wish(username, asked));
+        if let Some(wish) = wish {
+            let run_as = &policy.identity.run_as;
+            let in_scope = caller.service_account_in_scope;
+            let found = self
+                .authorities
+                .find(request, namespace, run_as, wish, in_scope);
+            caller.authority = Some(found.await);
         }
     }
 
@@ -162,7 +147,7 @@ impl Callers {
         if let Some(target @ Target::Stamped { .. }) = &caller.target
             && caller.is_kept_out(request, &policy.identity)
         {
-            self.targets.put(key, target.clone());
+            self.targets.put(key, target.clone(), REFUSED);
         }
         caller
     }
@@ -201,7 +186,7 @@ impl Callers {
         }
         let claims = pod.claims(&policy.issuer, keys)?;
         if known.is_none() {
-            self.asking.put(key, pod);
+            self.asking.put(key, pod, asking::REMEMBERED);
         }
         Some(claims)
     }
@@ -211,19 +196,6 @@ impl Callers {
         let found = tokio::time::timeout(PATIENCE, found).await.ok()?;
         Asking::of(found.ok()??)
     }
-}
-
-/// None where the user info is not what the API server writes.
-fn question(request: &Request<'_>, namespace: &str, user: &HadoopUser) -> Option<Question> {
-    let who = &request.user_info;
-    Some(Question {
-        username: who.username.to_string(),
-        uid: who.uid.as_deref().map(str::to_owned),
-        groups: who.groups()?,
-        extra: who.extras()?,
-        namespace: namespace.to_owned(),
-        user: user.to_string(),
-    })
 }
 
 /// Any stamp counts here, also of a key that was taken out since: the tokens are in the pod.

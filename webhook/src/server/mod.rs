@@ -1,6 +1,7 @@
 //! The router: reads a body, gathers the facts, asks [`admit`], writes the answer.
 
 mod asking;
+mod authority;
 mod cached;
 mod caller;
 mod cluster;

@@ -12,6 +12,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::config::Config;
+use crate::identity::Directory;
+use crate::ldap::Directories;
 
 mod connect;
 mod facts;
@@ -60,6 +62,15 @@ impl Cluster for Scenario {
     }
 }
 
+/// For whom nothing is asked of LDAP.
+struct NoDirectory;
+
+impl Directories for NoDirectory {
+    fn has(&self, _: Arc<Directory>, filter: String) -> BoxFuture<'_, Option<bool>> {
+        panic!("asked for {filter}")
+    }
+}
+
 struct World {
     router: Router,
     keys: Arc<CurrentKeys>,
@@ -84,7 +95,7 @@ impl World {
         let webhook = Webhook {
             policy: watch::channel(Arc::new(config.into_policy())).1,
             keys: Arc::clone(&keys),
-            callers: Callers::new(Arc::new(scenario), guarded),
+            callers: Callers::new(Arc::new(scenario), Arc::new(NoDirectory), guarded),
             metrics: Metrics::new(&mut registry),
         };
         Self {
@@ -373,7 +384,8 @@ async fn a_service_account_of_a_labelled_or_unknown_namespace_is_in_scope() {
             ca: String::new(),
         };
         let config: Config = serde_yaml_ng::from_str(CONFIG).unwrap();
-        let callers = Callers::new(Arc::new(scenario), Arc::new(AtomicBool::new(true)));
+        let guarded = Arc::new(AtomicBool::new(true));
+        let callers = Callers::new(Arc::new(scenario), Arc::new(NoDirectory), guarded);
         let body = review(ACCOUNT, &Value::Null).to_string();
         let request = parse(body.as_bytes()).unwrap();
         let caller = callers.find(&request, &config.into_policy(), &keys).await;

@@ -82,6 +82,7 @@ readinessProbe:
 {{- if not .Values.identity.mappings }}
 {{- fail "the mapping rules are missing: set identity.mappings to rules such as {match: '^(?<name>[a-z][a-z0-9]*)@example\\.com$', user: '${name}'}" }}
 {{- end }}
+{{- include "kube2hadoop.requireLdap" . }}
 {{- if eq (include "kube2hadoop.ledgerNamespace" .) .Release.Namespace }}
 {{- fail "ledger.namespace is the release namespace: the fetcher's rights on the ledger would reach the CA and the signing keys; choose another" }}
 {{- end }}
@@ -114,6 +115,32 @@ readinessProbe:
 {{- end }}
 {{- if not (or $hadoop.krb5.configMap $hadoop.krb5.conf) }}
 {{- fail "krb5.conf is missing: set hadoop.krb5.configMap to a ConfigMap that holds it, or give the file with --set-file hadoop.krb5.conf=/etc/krb5.conf" }}
+{{- end }}
+{{- end }}
+
+{{- define "kube2hadoop.requireLdap" -}}
+{{- $ldap := .Values.identity.runAs.ldap -}}
+{{- if and (not $ldap.urls) (or $ldap.base $ldap.filter $ldap.grantable $ldap.ca.configMap $ldap.bind.dn $ldap.bind.secret) }}
+{{- fail "the LDAP servers are missing: set identity.runAs.ldap.urls, for example to [ldaps://ldap.example.com]" }}
+{{- end }}
+{{- if $ldap.urls }}
+{{- if and (contains "ldap://" (join " " $ldap.urls)) (not $ldap.startTls) }}
+{{- fail "identity.runAs.ldap.urls has ldap://, which would carry names and the password in the clear: use ldaps://, or set identity.runAs.ldap.startTls if the server has it" }}
+{{- end }}
+{{- if not $ldap.ca.configMap }}
+{{- fail (printf "the CA of the LDAP servers is missing: kubectl create configmap ldap-ca -n %s --from-file=ca.crt=FILE, and set identity.runAs.ldap.ca.configMap=ldap-ca" .Release.Namespace) }}
+{{- end }}
+{{- if and $ldap.bind.dn (not $ldap.bind.secret) }}
+{{- fail (printf "the password of identity.runAs.ldap.bind.dn is missing: kubectl create secret generic ldap-password -n %s --from-file=password=FILE, and set identity.runAs.ldap.bind.secret=ldap-password" .Release.Namespace) }}
+{{- end }}
+{{- if and $ldap.bind.secret (not $ldap.bind.dn) }}
+{{- fail "identity.runAs.ldap.bind.secret is the password of nobody: set identity.runAs.ldap.bind.dn" }}
+{{- end }}
+{{- range $key := list "base" "filter" "grantable" }}
+{{- if not (index $ldap $key) }}
+{{- fail (printf "identity.runAs.ldap.%s is missing: values.yaml has examples" $key) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 

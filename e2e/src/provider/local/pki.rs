@@ -3,18 +3,17 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Result;
 
 use super::kubeconfig;
+use crate::authority::{Authority, openssl};
 use crate::places::{ADDRESS, API_SERVICE_ADDRESS};
 use crate::process::run;
 use crate::{places, progress};
 
 /// The node's name; it resolves nowhere and need not.
 pub(super) const NODE: &str = "k2h-node";
-const DAYS: &str = "3650";
 
 /// Who gets a kubeconfig, and the subject that RBAC or the node authorizer knows them by.
 const CLIENTS: [(&str, &str); 6] = [
@@ -45,7 +44,7 @@ pub(super) fn ensure() -> Result<()> {
     for private in [file(""), places::kubeconfigs()] {
         fs::set_permissions(private, fs::Permissions::from_mode(0o700))?;
     }
-    authority()?;
+    authority().found("/CN=kube2hadoop-e2e")?;
     run(openssl(&[
         "genpkey",
         "-algorithm",
@@ -59,26 +58,26 @@ pub(super) fn ensure() -> Result<()> {
         .arg(file("sa.key"))
         .arg("-out")
         .arg(file("sa.pub")))?;
-    issue(
+    authority().issue(
         "apiserver",
         "/CN=kube-apiserver",
         "serverAuth",
         &server_names(),
     )?;
-    issue(
+    authority().issue(
         "apiserver-to-kubelet",
         "/O=system:masters/CN=kube-apiserver-kubelet-client",
         "clientAuth",
         "",
     )?;
-    issue(
+    authority().issue(
         "kubelet-serving",
         "/O=system:nodes/CN=system:node:k2h-node",
         "serverAuth",
         &format!("IP:{ADDRESS}"),
     )?;
     for (name, subject) in CLIENTS {
-        issue(name, subject, "clientAuth", "")?;
+        authority().issue(name, subject, "clientAuth", "")?;
         kubeconfig::write(name)?;
     }
     fs::write(complete, "")?;
@@ -86,28 +85,8 @@ pub(super) fn ensure() -> Result<()> {
     Ok(())
 }
 
-fn authority() -> Result<()> {
-    new_key("ca")?;
-    let subject = [
-        "req",
-        "-x509",
-        "-new",
-        "-subj",
-        "/CN=kube2hadoop-e2e",
-        "-days",
-        DAYS,
-        "-key",
-    ];
-    let extensions = [
-        "-addext",
-        "keyUsage=critical,keyCertSign,cRLSign,digitalSignature",
-        "-out",
-    ];
-    run(openssl(&subject)
-        .arg(file("ca.key"))
-        .args(extensions)
-        .arg(file("ca.crt")))
-    .map(drop)
+fn authority() -> Authority {
+    Authority::new(file(""))
 }
 
 fn server_names() -> String {
@@ -119,66 +98,6 @@ fn server_names() -> String {
     ];
     let names: String = names.iter().map(|name| format!("DNS:{name},")).collect();
     format!("{names}DNS:localhost,IP:{ADDRESS},IP:{API_SERVICE_ADDRESS},IP:127.0.0.1")
-}
-
-fn issue(name: &str, subject: &str, usage: &str, alternative_names: &str) -> Result<()> {
-    new_key(name)?;
-    let request = file(&format!("{name}.csr"));
-    run(openssl(&["req", "-new", "-subj", subject, "-key"])
-        .arg(key(name))
-        .arg("-out")
-        .arg(&request))?;
-    let extensions = file(&format!("{name}.ext"));
-    fs::write(&extensions, extension_file(usage, alternative_names))?;
-    run(openssl(&[
-        "x509",
-        "-req",
-        "-sha256",
-        "-CAcreateserial",
-        "-days",
-        DAYS,
-        "-in",
-    ])
-    .arg(&request)
-    .arg("-CA")
-    .arg(file("ca.crt"))
-    .arg("-CAkey")
-    .arg(file("ca.key"))
-    .arg("-extfile")
-    .arg(&extensions)
-    .arg("-out")
-    .arg(file(&format!("{name}.crt"))))
-    .map(drop)
-}
-
-fn extension_file(usage: &str, alternative_names: &str) -> String {
-    let mut text = format!("keyUsage=critical,digitalSignature\nextendedKeyUsage={usage}\n");
-    if !alternative_names.is_empty() {
-        text += &format!("subjectAltName={alternative_names}\n");
-    }
-    text
-}
-
-fn new_key(name: &str) -> Result<()> {
-    let curve = [
-        "genpkey",
-        "-algorithm",
-        "EC",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-out",
-    ];
-    run(openssl(&curve).arg(key(name))).map(drop)
-}
-
-fn key(name: &str) -> PathBuf {
-    file(&format!("{name}.key"))
-}
-
-fn openssl(args: &[&str]) -> Command {
-    let mut openssl = Command::new("openssl");
-    openssl.args(args);
-    openssl
 }
 
 /// A path as a word of a command line or a configuration file.

@@ -6,16 +6,21 @@ use std::time::Duration;
 
 use super::*;
 use crate::admission::{Caller, Connect};
-use crate::identity::Verdict;
+use crate::identity::{Directory, Verdict};
+use crate::ldap::Directories;
 
 /// Answers, and what was asked.
 #[derive(Default)]
 pub(super) struct Recorder {
     pub(super) default_run_as: Option<&'static str>,
+    pub(super) in_scope: bool,
     pub(super) answer: Option<bool>,
     pub(super) pod: Mutex<Option<Pod>>,
     pub(super) unreadable: bool,
     pub(super) questions: Mutex<Vec<Question>>,
+    /// LDAP's answer, and what it was asked.
+    pub(super) membership: Option<bool>,
+    pub(super) filters: Mutex<Vec<String>>,
     pub(super) pods_read: Mutex<Vec<String>>,
 }
 
@@ -33,6 +38,10 @@ impl Cluster for Recorder {
     fn namespace(&self, name: String) -> BoxFuture<'_, Option<Arc<Namespace>>> {
         let mut namespace = Namespace::default();
         namespace.metadata.name = Some(name);
+        if self.in_scope {
+            let label = ("kube2hadoop.io/inject".to_owned(), "enabled".to_owned());
+            namespace.metadata.labels = Some([label].into());
+        }
         let default = self.default_run_as;
         namespace.metadata.annotations =
             default.map(|user| [("kube2hadoop.io/run-as".to_owned(), user.to_owned())].into());
@@ -42,6 +51,13 @@ impl Cluster for Recorder {
     fn may_use(&self, question: Question) -> BoxFuture<'_, Option<bool>> {
         self.questions.lock().unwrap().push(question);
         Box::pin(std::future::ready(self.answer))
+    }
+}
+
+impl Directories for Recorder {
+    fn has(&self, _: Arc<Directory>, filter: String) -> BoxFuture<'_, Option<bool>> {
+        self.filters.lock().unwrap().push(filter);
+        Box::pin(std::future::ready(self.membership))
     }
 }
 
@@ -64,7 +80,11 @@ impl Asking {
         let recorder = Arc::new(recorder);
         let cluster: Arc<dyn Cluster> = Arc::clone(&recorder) as _;
         Self {
-            callers: Callers::new(cluster, Arc::new(AtomicBool::new(true))),
+            callers: Callers::new(
+                cluster,
+                Arc::clone(&recorder) as _,
+                Arc::new(AtomicBool::new(true)),
+            ),
             recorder,
             policy,
             keys: Keys {
@@ -73,6 +93,15 @@ impl Asking {
                 ca: String::new(),
             },
         }
+    }
+
+    /// Groups grant these users, too.
+    fn with_groups(mut self, grantable: &str) -> Self {
+        let filter = "(&(cn={account})(memberUid={user})(mail={submitter}))";
+        let ldap = json!({"urls": ["ldaps://ldap"], "caFile": "ca.crt", "base": "dc=x", "filter": filter,
+            "cacheSeconds": 5, "grantable": [grantable]});
+        self.policy.identity.run_as.ldap = Some(serde_json::from_value(ldap).unwrap());
+        self
     }
 
     pub(super) async fn find(&self, review: &Value) -> Caller {
@@ -128,8 +157,8 @@ async fn rbac_is_asked_once_in_a_while_about_the_whole_caller() {
     for _ in 0..3 {
         let authority = asking.find(&wanting(ALICE, "etl")).await.authority.unwrap();
         assert_eq!(
-            (authority.user.as_str(), authority.verdict),
-            ("etl", Verdict::Granted)
+            (authority.user.as_str(), authority.rbac),
+            ("etl", Some(Verdict::Granted))
         );
     }
     let wanted = Question {
@@ -188,6 +217,97 @@ async fn an_answer_that_does_not_come_is_no_grant_and_is_asked_again() {
         assert!(denied.contains("try again"), "{denied}");
         assert_eq!(asking.asked(), asked);
     }
+}
+
+/// Where RBAC has a say, it has the first one.
+#[tokio::test(start_paused = true)]
+async fn ldap_is_asked_once_in_a_while_where_rbac_refuses() {
+    let asking = |answer, membership| {
+        let recorder = Recorder {
+            answer,
+            membership,
+            ..Recorder::default()
+        };
+        Asking::new(recorder, "^etl$").with_groups("^(etl|ops)$")
+    };
+    let filters = |asking: &Asking| asking.recorder.filters.lock().unwrap().clone();
+
+    let member = asking(Some(false), Some(true));
+    for _ in 0..3 {
+        assert_eq!(member.denied(&wanting(ALICE, "etl")).await, None);
+    }
+    let wanted = "(&(cn=etl)(memberUid=alice)(mail=alice@example.com))";
+    assert_eq!(
+        (filters(&member), member.asked()),
+        (vec![wanted.to_owned()], 1)
+    );
+    // It knows nothing of namespaces and of the groups in Kubernetes.
+    let mut elsewhere = wanting(ALICE, "etl");
+    elsewhere["request"]["namespace"] = json!("team-z");
+    elsewhere["request"]["userInfo"]["groups"] = json!([]);
+    assert_eq!(member.denied(&elsewhere).await, None);
+    assert_eq!((filters(&member).len(), member.asked()), (1, 2));
+    tokio::time::advance(Duration::from_secs(6)).await;
+    assert_eq!(member.denied(&wanting(ALICE, "etl")).await, None);
+    assert_eq!((filters(&member).len(), member.asked()), (2, 2));
+    assert_eq!(member.denied(&wanting(ALICE, "ops")).await, None);
+    assert_eq!(member.asked(), 2, "RBAC cannot grant ops");
+
+    let stranger = asking(Some(false), Some(false));
+    for _ in 0..2 {
+        let denied = stranger.denied(&wanting(ALICE, "etl")).await.unwrap();
+        assert!(
+            denied.contains("membership in the LDAP group of etl"),
+            "{denied}"
+        );
+    }
+    assert_eq!(filters(&stranger).len(), 1);
+
+    let granted = asking(Some(true), Some(false));
+    assert_eq!(granted.denied(&wanting(ALICE, "etl")).await, None);
+    assert!(filters(&granted).is_empty());
+
+    let silent = asking(Some(false), None);
+    for asked in 1..3 {
+        let denied = silent.denied(&wanting(ALICE, "etl")).await.unwrap();
+        assert!(denied.contains("no LDAP server answered"), "{denied}");
+        assert_eq!(
+            filters(&silent).len(),
+            asked,
+            "what is not known is asked again"
+        );
+    }
+}
+
+/// Names are none of a directory's business where nothing can come of it.
+#[tokio::test]
+async fn ldap_is_not_asked_about_pods_service_accounts_in_scope_and_strange_names() {
+    let recorder = Recorder {
+        membership: Some(true),
+        in_scope: true,
+        ..Recorder::default()
+    };
+    let mut asking = Asking::new(recorder, "").with_groups("^ops$");
+    let rules = json!([{"match": "^.*(?<end>e)$", "user": "us${end}r"}]);
+    asking.policy.identity.mappings = serde_json::from_value(rules).unwrap();
+    asking.policy.identity.allow_namespace_editors = true;
+    assert_eq!(asking.denied(&wanting("alice", "ops")).await, None);
+    let mut by_a_pod = by_driver("uid-1");
+    by_a_pod["request"]["object"]["metadata"]["annotations"] =
+        json!({"kube2hadoop.io/run-as": "ops"});
+    for review in [
+        wanting("system:serviceaccount:team-a:e", "ops"),
+        wanting("\u{ff41}lice", "ops"),
+        wanting("alice*", "ops"),
+        wanting(" alice", "ops"),
+        wanting(&"e".repeat(300), "ops"),
+        wanting("alice", "ops)(cn=*"),
+        wanting("alice", "hdfs"),
+        by_a_pod,
+    ] {
+        assert!(asking.denied(&review).await.is_some(), "{review}");
+    }
+    assert_eq!(asking.recorder.filters.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
