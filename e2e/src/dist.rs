@@ -124,6 +124,11 @@ impl Binary {
     }
 }
 
+/// The binary of that name, as [`build`] left it.
+pub fn program(name: &str) -> PathBuf {
+    places::cache().join("dist").join(name)
+}
+
 /// Runs a benchmark of the client's own with the program that is shipped.
 pub fn client_benchmark(name: &str) -> Command {
     let [_, client, _] = &BINARIES;

@@ -5,11 +5,14 @@ mod outside;
 mod people;
 mod replicas;
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::hadoop::SecureHadoop;
 use crate::kubectl::Kubectl;
+use crate::process::wait_until;
 use crate::provider::{Choice, Provider};
 use crate::{chart, directory, dist, hadoop, images, provider};
 
@@ -22,6 +25,9 @@ pub use replicas::Replica;
 pub const NAMESPACE: &str = "kube2hadoop";
 /// Where the fetcher keeps what it issued.
 pub const LEDGER: &str = "kube2hadoop-ledger";
+
+/// A replica lingers, and drains.
+const OLD_REPLICAS: Duration = Duration::from_secs(90);
 
 /// The running parts and a kubectl for each of the people.
 pub struct Stage {
@@ -127,6 +133,19 @@ impl Stage {
             ])?;
         }
         Ok(())
+    }
+
+    /// Replaces every replica of webhook and fetcher, and waits until only the new ones are there.
+    pub fn restart_services(&self) -> Result<()> {
+        let restart = ["rollout", "restart", "deployments", "-n", NAMESPACE];
+        self.admin.run(&restart)?;
+        self.services_ready()?;
+        wait_until("the old replicas to end", OLD_REPLICAS, || {
+            let pods = self.admin.json(&["get", "pods", "-n", NAMESPACE])?;
+            let mut pods = pods["items"].as_array().into_iter().flatten();
+            let all_stay = pods.all(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+            Ok(all_stay.then_some(()))
+        })
     }
 
     /// Prints the services' states and last lines.

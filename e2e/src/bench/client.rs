@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use super::table::Row;
 use crate::{dist, process, progress};
 
 /// What the client's own benchmark prints.
@@ -14,7 +15,7 @@ struct Report {
     ratio: f64,
 }
 
-pub(super) fn run() -> Result<()> {
+pub(super) fn run() -> Result<Vec<Row>> {
     let step = progress::step("the client against a bare TLS round trip");
     let printed = process::run(&mut dist::client_benchmark("exec_to_files"))?;
     step.done("");
@@ -22,10 +23,18 @@ pub(super) fn run() -> Result<()> {
         .lines()
         .find_map(|line| serde_json::from_str::<Report>(line).ok())
         .with_context(|| format!("the client's benchmark printed {printed}"))?;
-    println!("client, exec to files written, both ends on this machine:");
-    println!(
-        "  {} µs; a bare TLS round trip with the same bytes {} µs: {:.2} times",
-        report.exec_to_files_micros, report.bare_round_trip_micros, report.ratio
-    );
-    Ok(())
+    let program = std::fs::metadata(dist::program("kube2hadoop-client"))?;
+    Ok(vec![
+        Row::new(
+            "µs from exec to the files",
+            report.exec_to_files_micros as f64,
+        )
+        .over(report.bare_round_trip_micros as f64),
+        Row::new("times a bare TLS round trip", report.ratio)
+            .at_most(1.5)
+            .digits(2),
+        Row::new("MB of the program", program.len() as f64 / 1e6)
+            .at_most(4.0)
+            .digits(2),
+    ])
 }

@@ -7,20 +7,15 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use super::server::{Sent, Server, Size};
+use super::table::Row;
 use super::{load, webhook};
 use crate::process::wait_until;
 use crate::stage::Stage;
 use crate::test::Scene;
 use crate::workload;
 
-const WARM_UP: Size = Size {
-    connections: 1,
-    requests: 500,
-};
-const ALONE: Size = Size {
-    connections: 1,
-    requests: 5_000,
-};
+const WARM_UP: Size = Size::new(1, 500);
+const ALONE: Size = Size::new(1, 5_000);
 const JOB_CONTROLLER: &str = "system:serviceaccount:kube-system:job-controller";
 /// Whom the chart of the test bench lets RBAC grant.
 const RUN_AS: &str = "etl-bench";
@@ -32,18 +27,18 @@ struct Way {
     expect: &'static str,
 }
 
-/// Prints p50 and p99 of each way.
-pub(super) fn run(stage: &Stage) -> Result<()> {
+/// p50 and p99 of each way.
+pub(super) fn run(stage: &Stage) -> Result<Vec<Row>> {
     let scene = Scene::open(stage, "bench::identity")?;
     let outcome = measure(&scene);
     scene.close()?;
     outcome
 }
 
-fn measure(scene: &Scene<'_>) -> Result<()> {
+fn measure(scene: &Scene<'_>) -> Result<Vec<Row>> {
     let generator = load::build()?;
     let server = Server::find(scene.stage, "kube2hadoop-webhook")?;
-    println!("webhook, one connection, by who is behind the request:");
+    let mut rows = Vec::new();
     for way in ways(scene)? {
         let mut body = NamedTempFile::new()?;
         body.write_all(way.review.to_string().as_bytes())?;
@@ -54,20 +49,19 @@ fn measure(scene: &Scene<'_>) -> Result<()> {
             expect: Some(way.expect),
         };
         server.load(&generator, sent.clone(), WARM_UP)?;
-        let measured = server.load(&generator, sent, ALONE)?;
-        let failed = measured.report.failed;
+        let report = server.load(&generator, sent, ALONE)?.report;
         ensure!(
-            failed == 0,
-            "{failed} answers about {} do not hold {}",
+            report.failed == 0,
+            "{} answers about {} do not hold {}",
+            report.failed,
             way.name,
             way.expect
         );
-        println!(
-            "  {:<44} p50 {} µs, p99 {} µs, {:.0} CPU µs each",
-            way.name, measured.report.p50, measured.report.p99, measured.cpu_per_request
-        );
+        let row =
+            |quantile, micros: u64| Row::new(format!("{}, {quantile}", way.name), micros as f64);
+        rows.extend([row("p50", report.p50), row("p99", report.p99)]);
     }
-    Ok(())
+    Ok(rows)
 }
 
 fn ways(scene: &Scene<'_>) -> Result<Vec<Way>> {

@@ -1,4 +1,4 @@
-//! Load on the loopback of one pod: the generator on one core, the server on the other.
+//! Load on one loopback: the generator on one core, the server on the other.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use super::server::Size;
 use crate::process;
 
 /// The core that servers are pinned to.
@@ -25,12 +26,16 @@ pub(super) struct Report {
     pub p50: u64,
     /// Microseconds.
     pub p99: u64,
+    /// Of the last answer.
+    pub answer_bytes: usize,
 }
 
 /// Where the load goes and what it carries.
 pub(super) struct Target<'a> {
-    /// A process of the pod: the load runs in its network namespace and goes to 127.0.0.1.
+    /// The server's process: the load runs in its network namespace.
     pub pid: u32,
+    /// On that namespace's loopback.
+    pub address: &'static str,
     pub url: &'a str,
     pub ca: &'a Path,
     pub body: &'a Path,
@@ -45,34 +50,21 @@ pub(super) fn build() -> Result<std::path::PathBuf> {
     super::example("kube2hadoop-runtime", "load")
 }
 
-/// Sends `requests` over `connections`.
-pub(super) fn run(
-    load: &Path,
-    target: &Target<'_>,
-    connections: usize,
-    requests: usize,
-) -> Result<Report> {
+/// Sends the load.
+pub(super) fn run(load: &Path, target: &Target<'_>, size: Size) -> Result<Report> {
     let mut command = Command::new("nsenter");
+    command.args(["--net", "--target", &target.pid.to_string()]);
+    command.args(["prlimit", "--nofile=8192", "taskset", "-c", LOAD_CORE]);
+    command.arg(load).args(["--url", target.url]);
     command
-        .args([
-            "--net",
-            "--target",
-            &target.pid.to_string(),
-            "taskset",
-            "-c",
-            LOAD_CORE,
-        ])
-        .arg(load);
-    command
-        .args(["--url", target.url, "--address", "127.0.0.1:8443", "--ca"])
+        .args(["--address", target.address, "--ca"])
         .arg(target.ca);
     command.arg("--body").arg(target.body);
-    command.args([
-        "--connections",
-        &connections.to_string(),
-        "--requests",
-        &requests.to_string(),
-    ]);
+    command.args(["--connections", &size.connections.to_string()]);
+    command.args(["--requests", &size.requests.to_string()]);
+    if size.fresh {
+        command.arg("--fresh");
+    }
     if let Some(header) = &target.header {
         command.args(["--header", header]);
     }
@@ -95,15 +87,17 @@ pub(super) fn cpu_seconds(pid: u32) -> Result<f64> {
 
 /// Resident memory of a process in MB.
 pub(super) fn resident_mb(pid: u32) -> Result<f64> {
+    let kilobytes = status_line(pid, "VmRSS:")?;
+    let number = kilobytes.split_whitespace().next().context("no value")?;
+    Ok(number.parse::<f64>()? / 1024.0)
+}
+
+/// What /proc/PID/status says under a name.
+pub(super) fn status_line(pid: u32, name: &str) -> Result<String> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .context("no VmRSS")?;
-    let kilobytes: f64 = line
-        .split_whitespace()
-        .nth(1)
-        .context("no value")?
-        .parse()?;
-    Ok(kilobytes / 1024.0)
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    Ok(line
+        .with_context(|| format!("no {name}"))?
+        .trim()
+        .to_owned())
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::median;
+use super::table::Row;
 use crate::stage::Stage;
 use crate::test::Scene;
 use crate::workload;
@@ -14,15 +15,15 @@ use crate::workload;
 const ROUNDS: usize = 10;
 const FIRST_INSTRUCTION: &str = "date +%s.%N";
 
-/// Interleaves the three kinds of pod and prints the median of each.
-pub(super) fn run(stage: &Stage) -> Result<()> {
+/// Interleaves the three kinds of pod, and compares their medians.
+pub(super) fn run(stage: &Stage) -> Result<Vec<Row>> {
     let scene = Scene::open(stage, "bench::pod_start")?;
     let outcome = measure(&scene);
     scene.close()?;
     outcome
 }
 
-fn measure(scene: &Scene<'_>) -> Result<()> {
+fn measure(scene: &Scene<'_>) -> Result<Vec<Row>> {
     let (mut labelled, mut idle, mut plain) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         labelled.push(start(
@@ -32,20 +33,17 @@ fn measure(scene: &Scene<'_>) -> Result<()> {
         idle.push(start(scene, &idle_init(&format!("idle-{round}")))?);
         plain.push(start(scene, &opted_out(&format!("plain-{round}")))?);
     }
-    let of = |times: &[f64]| median(times).unwrap_or_default();
-    println!("pod start to the application's first instruction, median of {ROUNDS}, seconds:");
-    println!("  labelled                       {:.2}", of(&labelled));
-    println!(
-        "  init container doing nothing   {:.2}   (labelled: {:+.0} ms)",
-        of(&idle),
-        1000.0 * (of(&labelled) - of(&idle))
-    );
-    println!(
-        "  no init container              {:.2}   (labelled: {:+.0} ms)",
-        of(&plain),
-        1000.0 * (of(&labelled) - of(&plain))
-    );
-    Ok(())
+    let of = |times: &[f64]| 1000.0 * median(times).unwrap_or_default();
+    let (labelled, idle, plain) = (of(&labelled), of(&idle), of(&plain));
+    Ok(vec![
+        Row::new("ms with the token, p50", labelled).over(idle),
+        Row::new(
+            "ms more than an init container doing nothing",
+            labelled - idle,
+        )
+        .at_most(100.0),
+        Row::new("ms more than no init container", labelled - plain),
+    ])
 }
 
 fn opted_out(name: &str) -> Value {

@@ -1,8 +1,10 @@
-//! A server of ours that runs in a pod of this machine, pinned to one core and reached over its own loopback.
+//! A server that runs on this machine, pinned to one core and reached over a loopback.
 
 use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -12,11 +14,17 @@ use super::load::{self, Report, Target};
 use crate::process;
 use crate::stage::Stage;
 
-/// One replica, its process and the CA it serves from.
+/// Where the program `floor` listens.
+const FLOOR: &str = "127.0.0.1:18443";
+
+/// A process and the CA it serves from.
 pub(super) struct Server {
     pub pid: u32,
     host: String,
+    address: &'static str,
     ca: NamedTempFile,
+    /// The cores it may use when nobody measures it.
+    cores: String,
 }
 
 /// A run's report with the server's CPU time for each request.
@@ -29,45 +37,102 @@ pub(super) struct Measured {
 }
 
 impl Server {
-    /// Finds a replica by the name of its program, and pins it.
+    /// Finds a replica by the name of its program, and pins it until this is dropped.
     pub(super) fn find(stage: &Stage, program: &str) -> Result<Self> {
         let pids = process::pids_of(program);
         let first = pids.first().copied();
         let pid = first.with_context(|| format!("no process of {program} on this machine"))?;
-        let mut taskset = Command::new("taskset");
-        process::run(taskset.args(["--all-tasks", "-cp", load::SERVER_CORE, &pid.to_string()]))?;
         let secret = stage.own("secret", "kube2hadoop-fetcher-tls")?;
         let encoded = secret["data"]["ca.crt"]
             .as_str()
             .context("the secret holds no ca.crt")?;
         let mut ca = NamedTempFile::new()?;
         ca.write_all(&base64::engine::general_purpose::STANDARD.decode(encoded)?)?;
-        Ok(Self {
+        let cores = load::status_line(pid, "Cpus_allowed_list:")?;
+        let server = Self {
             pid,
             host: format!("{program}.kube2hadoop.svc"),
+            address: "127.0.0.1:8443",
             ca,
-        })
+            cores,
+        };
+        server.pin(load::SERVER_CORE)?;
+        Ok(server)
     }
 
-    /// Sends load to the server over the loopback of its own pod.
+    fn pin(&self, cores: &str) -> Result<()> {
+        let pid = self.pid.to_string();
+        let mut taskset = Command::new("taskset");
+        process::run(taskset.args(["--all-tasks", "-cp", cores, &pid])).map(drop)
+    }
+
+    /// Sends load to the server over the loopback that it listens on.
     pub(super) fn load(&self, generator: &Path, sent: Sent<'_>, size: Size) -> Result<Measured> {
         let before = load::cpu_seconds(self.pid)?;
         let url = format!("https://{}{}", self.host, sent.path);
         let target = Target {
             pid: self.pid,
+            address: self.address,
             url: &url,
             ca: self.ca.path(),
             body: sent.body,
             header: sent.header,
             expect: sent.expect,
         };
-        let report = load::run(generator, &target, size.connections, size.requests)?;
+        let report = load::run(generator, &target, size)?;
         let used = load::cpu_seconds(self.pid)? - before;
         Ok(Measured {
             report,
             cpu_per_request: used * 1e6 / size.requests as f64,
             resident_mb: load::resident_mb(self.pid)?,
         })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A process that is gone needs no cores.
+        let _ = self.pin(&self.cores);
+    }
+}
+
+/// Bare hyper and rustls with a fixed answer: what no webhook is faster than.
+pub(super) struct Floor {
+    pub server: Server,
+    process: Child,
+}
+
+impl Floor {
+    /// Starts it; its answers have that many bytes.
+    pub(super) fn start(answer_bytes: usize) -> Result<Self> {
+        let program = super::example("kube2hadoop-runtime", "floor")?;
+        let ca = NamedTempFile::new()?;
+        let mut command = Command::new("taskset");
+        command.args(["-c", load::SERVER_CORE]).arg(program);
+        command.arg(ca.path()).arg(answer_bytes.to_string());
+        let process = command.spawn().context("failed to start the floor")?;
+        let floor = Self {
+            server: Server {
+                pid: process.id(),
+                host: "localhost".to_owned(),
+                address: FLOOR,
+                ca,
+                cores: load::SERVER_CORE.to_owned(),
+            },
+            process,
+        };
+        process::wait_until("the floor to listen", Duration::from_secs(10), || {
+            Ok(TcpStream::connect(FLOOR).ok())
+        })?;
+        Ok(floor)
+    }
+}
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -86,4 +151,17 @@ pub(super) struct Sent<'a> {
 pub(super) struct Size {
     pub connections: usize,
     pub requests: usize,
+    /// Each request pays for a connection of its own.
+    pub fresh: bool,
+}
+
+impl Size {
+    /// Over connections that are kept.
+    pub(super) const fn new(connections: usize, requests: usize) -> Self {
+        Self {
+            connections,
+            requests,
+            fresh: false,
+        }
+    }
 }

@@ -10,7 +10,7 @@ use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenRe
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
 use kube::{Api, Client};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::{
@@ -23,9 +23,14 @@ use crate::stamp_keys::StampKeys;
 /// One question to the API server; the client's own patience is longer than a retry's pause.
 const ASK_LIMIT: Duration = Duration::from_secs(5);
 
+/// Pods that are asked about at a time. The client speaks HTTP/1.1: to ask about more would take more connections, with
+/// a handshake each, and no less time.
+const AT_A_TIME: usize = 32;
+
 /// The [`Attestor`] of a real cluster.
 pub struct KubeAttestor {
     client: Client,
+    turns: Semaphore,
     audience: String,
     /// As they stand: the configuration may change.
     terms: watch::Receiver<Terms>,
@@ -42,6 +47,7 @@ impl KubeAttestor {
     ) -> Self {
         Self {
             client,
+            turns: Semaphore::new(AT_A_TIME),
             audience,
             terms,
             keys,
@@ -49,6 +55,8 @@ impl KubeAttestor {
     }
 
     async fn decide(&self, token: &BearerToken, from: Option<IpAddr>) -> Result<Grant, Denied> {
+        // It is never closed.
+        let _turn = self.turns.acquire().await;
         let unproven = |refusal| Denied { refusal, pod: None };
         let status = self.review(token).await.map_err(unproven)?;
         let bound = bound_pod(status, &self.audience).map_err(unproven)?;
@@ -95,6 +103,7 @@ impl KubeAttestor {
         check_namespace(namespace, &self.terms.borrow()).map_err(unproven)?;
         let keys = self.keys.current().ok_or(Refusal::StampKeysMissing);
         let keys = keys.map_err(unproven)?;
+        let _turn = self.turns.acquire().await;
         let found = self.pod(namespace, name).await.map_err(unproven)?;
         let pod = found.ok_or_else(|| {
             unproven(Refusal::PodNotFound {

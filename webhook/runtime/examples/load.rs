@@ -1,8 +1,8 @@
 //! A load generator for the benchmarks: keep-alive HTTPS requests with one body, bounded in count.
 //!
 //! `load --url URL --ca FILE --body FILE [--header NAME:FILE] [--expect TEXT] [--connections N]
-//! [--requests N] [--fresh]` prints one line of JSON: requests per second, p50 and p99 in microseconds, and how many
-//! answers were not 200 or lack the text.
+//! [--requests N] [--fresh]` prints one line of JSON: requests per second, p50 and p99 in microseconds, how many answers
+//! were not 200 or lack the text, and the size of the last answer.
 //! With `--fresh` each request pays for a connection of its own.
 #![allow(
     clippy::print_stdout,
@@ -34,6 +34,7 @@ struct Load {
     fresh: bool,
     left: AtomicUsize,
     failed: AtomicUsize,
+    answer_bytes: AtomicUsize,
 }
 
 fn main() {
@@ -73,6 +74,7 @@ fn main() {
         fresh: arguments.iter().any(|argument| argument == "--fresh"),
         left: AtomicUsize::new(number("--requests", 20_000)),
         failed: AtomicUsize::new(0),
+        answer_bytes: AtomicUsize::new(0),
     });
     let connections = number("--connections", 16);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -116,12 +118,13 @@ async fn run(load: &Arc<Load>, connections: usize) {
             .map_or(0, |took| took.as_micros())
     };
     println!(
-        "{{\"requests\":{},\"failed\":{},\"perSecond\":{:.0},\"p50\":{},\"p99\":{}}}",
+        "{{\"requests\":{},\"failed\":{},\"perSecond\":{:.0},\"p50\":{},\"p99\":{},\"answerBytes\":{}}}",
         taken.len(),
         load.failed.load(Ordering::Relaxed),
         taken.len() as f64 / seconds,
         quantile(0.5),
         quantile(0.99),
+        load.answer_bytes.load(Ordering::Relaxed),
     );
 }
 
@@ -149,12 +152,10 @@ async fn connection(load: Arc<Load>) -> Vec<Duration> {
         let mut body = Body::new(answer.into_body()).into_data_stream();
         let mut text = Vec::new();
         while let Some(chunk) = body.next().await {
-            let chunk = chunk.expect("the answer broke off");
-            if load.expect.is_some() {
-                text.extend_from_slice(&chunk);
-            }
+            text.extend_from_slice(&chunk.expect("the answer broke off"));
         }
         taken.push(started.elapsed());
+        load.answer_bytes.store(text.len(), Ordering::Relaxed);
         let expected = |wanted: &String| String::from_utf8_lossy(&text).contains(wanted.as_str());
         if status != 200 || !load.expect.as_ref().is_none_or(expected) {
             load.failed.fetch_add(1, Ordering::Relaxed);

@@ -165,3 +165,23 @@ async fn an_api_server_that_hangs_is_given_up() {
     let denied = attestor.attest(&bearer(), None).await.unwrap_err();
     assert_eq!(denied.refusal.reason(), "api-unavailable");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_is_asked_about_in_turns() {
+    let (attestor, mut server) = attestor(&SigningKey::generate().unwrap());
+    let bearer = bearer();
+    let crowd = (0..2 * AT_A_TIME).map(|_| attestor.attest(&bearer, None));
+    let unanswered = async {
+        let mut questions = Vec::new();
+        let patience = Duration::from_secs(1);
+        while let Ok(question) = timeout(patience, server.next_request()).await {
+            questions.push(question);
+        }
+        questions.len()
+    };
+    let asked = tokio::select! {
+        _ = futures::future::join_all(crowd) => panic!("nobody was answered"),
+        asked = unanswered => asked,
+    };
+    assert_eq!(asked, AT_A_TIME);
+}

@@ -1,0 +1,126 @@
+//! New tokens for many jobs, against a bare loop of requests with the session's cookie at the same NameNode.
+//!
+//! ```sh
+//! KRB5_CONFIG=krb5.conf KRB5_CLIENT_KTNAME=service.keytab KRB5CCNAME=MEMORY:x \
+//!   cargo run --release -p kube2hadoop-fetcher --example many_jobs -- /etc/hadoop/conf kube2hadoop@EXAMPLE.COM alice
+//! ```
+//! Prints one line of JSON. All tokens are cancelled in the end.
+#![allow(clippy::print_stdout)]
+
+mod bare;
+mod jobs;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use bare::Bare;
+use futures::future::try_join_all;
+use jobs::Jobs;
+use kube2hadoop_client::credentials::Token;
+use kube2hadoop_fetcher::config::Config;
+use kube2hadoop_fetcher::hadoop::{HadoopServices, TokenService};
+use kube2hadoop_fetcher::issue::configured::{Configured, settings};
+use kube2hadoop_fetcher::metrics::Metrics;
+use kube2hadoop_stamp::{DenyList, HadoopUser};
+use prometheus_client::registry::Registry;
+use serde_json::json;
+use tokio::runtime::Builder;
+use tokio::sync::watch;
+
+/// As many connections on either side.
+const CONNECTIONS: usize = 16;
+const PER_CONNECTION: usize = 30;
+const RUNS: usize = 5;
+
+fn main() -> Result<()> {
+    // Reqwest wants to know one, though nothing here speaks TLS. There is no other yet.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(compare())
+}
+
+async fn compare() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = |what: &str| {
+        arguments
+            .next()
+            .with_context(|| format!("{what} is missing"))
+    };
+    let conf_dir = next("the configuration directory")?;
+    let config = config(&conf_dir, &next("our principal")?)?;
+    let user: HadoopUser = next("the user")?.parse()?;
+
+    let (_unchanged, deny) = watch::channel(DenyList::default());
+    let metrics = Metrics::new(&mut Registry::default());
+    let issuer = Arc::new(Configured::new(&config, deny.clone(), metrics)?);
+    let services = HadoopServices::from_conf(&settings(&config, deny))?;
+    let bare = Bare::log_in(&services, &config, &user).await?;
+    let jobs = Jobs::new(issuer, &user)?;
+    let namenode = services.all().first().context("no name service")?;
+
+    // Both sides get to know the NameNode, which gets to know its work.
+    side_by_side(&jobs, &bare, &**namenode).await?;
+    let (mut ours, mut least) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let (of_jobs, of_bare) = side_by_side(&jobs, &bare, &**namenode).await?;
+        ours.push(of_jobs);
+        least.push(of_bare);
+    }
+    let report = json!({
+        "connections": CONNECTIONS,
+        "jobsPerSecond": median(ours),
+        "barePerSecond": median(least),
+    });
+    println!("{report}");
+    Ok(())
+}
+
+/// Nothing here holds anybody back but the NameNode.
+fn config(conf_dir: &str, principal: &str) -> Result<Config> {
+    let most = 1_000_000;
+    let limits = json!({"perSecond": most, "perUserPerSecond": most, "concurrency": CONNECTIONS});
+    let hadoop =
+        json!({"confDir": conf_dir, "principal": principal, "kms": "off", "limits": limits});
+    Ok(serde_json::from_value(json!({"hadoop": hadoop}))?)
+}
+
+/// Tokens in a second, of each.
+async fn side_by_side(jobs: &Jobs, bare: &Bare, namenode: &dyn TokenService) -> Result<(f64, f64)> {
+    let (of_jobs, tokens) = rate(|| jobs.next_token()).await?;
+    cancel(namenode, tokens).await?;
+    let (of_bare, answers) = rate(|| bare.answer()).await?;
+    let tokens = answers.iter().map(|answer| bare::token(answer));
+    cancel(namenode, tokens.collect::<Result<_>>()?).await?;
+    Ok((of_jobs, of_bare))
+}
+
+/// Asks on every connection, one question after the other.
+async fn rate<T, F: Future<Output = Result<T>>>(ask: impl Fn() -> F) -> Result<(f64, Vec<T>)> {
+    let began = Instant::now();
+    let loops = (0..CONNECTIONS).map(|_| async {
+        let mut answers = Vec::with_capacity(PER_CONNECTION);
+        for _ in 0..PER_CONNECTION {
+            answers.push(ask().await?);
+        }
+        anyhow::Ok(answers)
+    });
+    let answers: Vec<T> = try_join_all(loops).await?.into_iter().flatten().collect();
+    Ok((
+        answers.len() as f64 / began.elapsed().as_secs_f64(),
+        answers,
+    ))
+}
+
+async fn cancel(namenode: &dyn TokenService, tokens: Vec<Token>) -> Result<()> {
+    for batch in tokens.chunks(CONNECTIONS) {
+        try_join_all(batch.iter().map(|token| namenode.cancel(token))).await?;
+    }
+    Ok(())
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or_default()
+}
