@@ -14,7 +14,8 @@ use anyhow::Result;
 
 pub use server::Server;
 
-use super::{files, java, kerberos, requirements};
+use super::requirements::{self, ANNEX, CURRENT};
+use super::{files, java, kerberos};
 use crate::{process, progress};
 
 const FS_SHELL: &str = "org.apache.hadoop.fs.FsShell";
@@ -73,7 +74,7 @@ impl Annex {
     /// Hands the lead to one of the ResourceManagers.
     pub fn lead(&self, manager: Server) -> Result<()> {
         let id = manager.id();
-        let mut admin = java::with(&manager.conf(), &[requirements::annex_jars()]);
+        let mut admin = java::java_of(&[CURRENT, ANNEX], &manager.conf());
         admin.args(["org.apache.hadoop.yarn.client.cli.RMAdminCLI"]);
         admin.args(["-transitionToActive", "--forcemanual", id]);
         process::run_with_input(kerberos::act_as("hdfs", &mut admin)?, "y\n").map(drop)

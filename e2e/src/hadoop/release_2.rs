@@ -52,7 +52,7 @@ impl Release2 {
         write_conf()?;
         let running = Self;
         format()?;
-        let mut java = java::java_of(OLDEST, &conf());
+        let mut java = java::java_of(&[OLDEST], &conf());
         java.args(["-XX:+UseSerialGC", NAMENODE]);
         process::spawn(DAEMON, &mut java)?;
         process::wait_for_daemon(DAEMON, READY, || {
@@ -82,7 +82,7 @@ impl Release2 {
     }
 
     fn tool(&self, class: &str, args: &[&str]) -> Result<()> {
-        let mut java = java::java_of(OLDEST, &conf());
+        let mut java = java::java_of(&[OLDEST], &conf());
         java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", class]);
         process::run(kerberos::act_as("hdfs", java.args(args))?).map(drop)
     }
@@ -134,6 +134,6 @@ fn format() -> Result<()> {
         files::remove(&files::data(data))?;
         files::private_dir(&files::data(data))?;
     }
-    let mut java: Command = java::java_of(OLDEST, &conf());
+    let mut java: Command = java::java_of(&[OLDEST], &conf());
     process::run(java.args([NAMENODE, "-format", "-nonInteractive", "-force"])).map(drop)
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::{Annex, FS_SHELL, as_fetcher, home};
-use crate::hadoop::{java, kerberos, requirements};
+use crate::hadoop::requirements::{ANNEX, CURRENT};
+use crate::hadoop::{java, kerberos};
 use crate::{dist, process};
 
 const APPLICATION: &str = "org.apache.hadoop.yarn.client.cli.ApplicationCLI";
@@ -77,7 +78,7 @@ impl Tokens {
     fn client(&self, class: &str, args: &[&str]) -> Result<String> {
         let here = Path::new("/var/run/kube2hadoop");
         let conf = here.join("conf");
-        let mut java = java::with(&conf, &[requirements::annex_jars()]);
+        let mut java = java::java_of(&[CURRENT, ANNEX], &conf);
         // The later of two values holds.
         java.arg(format!(
             "-Djava.security.krb5.conf={}",

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{configuration, home, tls};
-use crate::hadoop::{java, kerberos, requirements};
+use crate::hadoop::requirements::{ANNEX, CURRENT};
+use crate::hadoop::{java, kerberos};
 use crate::process;
 
 const READY: Duration = Duration::from_secs(120);
@@ -90,7 +91,7 @@ impl Server {
             format.arg(self.class());
             process::run(format.args(["-format", "-nonInteractive", "-force"]))?;
         }
-        let mut java = java::with(&self.conf(), &[requirements::annex_jars()]);
+        let mut java = java::java_of(&[CURRENT, ANNEX], &self.conf());
         java.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
         java.args(configuration::options(self));
         // The store's password guards nothing here.
