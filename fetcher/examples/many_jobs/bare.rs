@@ -7,8 +7,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use kube2hadoop_client::credentials::Token;
 use kube2hadoop_fetcher::config::Config;
-use kube2hadoop_fetcher::hadoop::HadoopServices;
-use kube2hadoop_fetcher::hadoop::conf::NameNode;
+use kube2hadoop_fetcher::hadoop::conf::{Cluster, Conf, NameNode};
 use kube2hadoop_fetcher::hadoop::spnego::{Negotiate, Spnego};
 use kube2hadoop_stamp::HadoopUser;
 use reqwest::Client;
@@ -22,16 +21,9 @@ pub(crate) struct Bare {
 
 impl Bare {
     /// A session with the NameNode that is active.
-    pub(crate) async fn log_in(
-        services: &HadoopServices,
-        config: &Config,
-        user: &HadoopUser,
-    ) -> Result<Self> {
-        let service = services
-            .cluster()
-            .services
-            .first()
-            .context("no name service")?;
+    pub(crate) async fn log_in(config: &Config, user: &HadoopUser) -> Result<Self> {
+        let cluster = Cluster::from_conf(&Conf::read_dir(&config.hadoop.conf_dir)?)?;
+        let service = cluster.services.first().context("no name service")?;
         for namenode in &service.namenodes {
             let bare = Self::at(namenode, config, user).await?;
             if bare.answer().await.is_ok() {
@@ -44,9 +36,9 @@ impl Bare {
     async fn at(namenode: &NameNode, config: &Config, user: &HadoopUser) -> Result<Self> {
         let client = Client::builder().no_proxy().build()?;
         let spnego = Spnego::new(config.hadoop.principal.parse()?);
-        let ticket = spnego.start(&namenode.host).await?;
+        let ticket = spnego.start(namenode.web.host()).await?;
         let ticket = format!("Negotiate {}", STANDARD.encode(ticket.token()));
-        let root = format!("{}/webhdfs/v1/", namenode.url);
+        let root = format!("{}/webhdfs/v1/", namenode.web.url());
         let login = client.get(format!("{root}?op=GETHOMEDIRECTORY"));
         let answer = login.header(AUTHORIZATION, ticket).send().await?;
         let cookie = answer.headers().get(SET_COOKIE).context("no cookie")?;

@@ -56,7 +56,7 @@ async fn compare() -> Result<()> {
     let metrics = Metrics::new(&mut Registry::default());
     let issuer = Arc::new(Configured::new(&config, deny.clone(), metrics)?);
     let services = HadoopServices::from_conf(&settings(&config, deny))?;
-    let bare = Bare::log_in(&services, &config, &user).await?;
+    let bare = Bare::log_in(&config, &user).await?;
     let jobs = Jobs::new(issuer, &user)?;
     let namenode = services.all().first().context("no name service")?;
 
