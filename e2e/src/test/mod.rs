@@ -38,6 +38,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 
+use crate::progress::say;
 use crate::stage::Stage;
 pub use cases::{Case, all};
 pub use scene::{Scene, annotation, text};
@@ -117,12 +118,12 @@ fn run_case(stage: &Stage, case: &Case) -> Result<bool> {
     static PRINTING: Mutex<()> = Mutex::new(());
     let _turn = PRINTING.lock().unwrap_or_else(PoisonError::into_inner);
     match &outcome {
-        Ok(()) => println!("test e2e::{} ... ok ({seconds:.1} s)", case.name),
+        Ok(()) => say(format!("test e2e::{} ... ok ({seconds:.1} s)", case.name)),
         Err(error) => {
-            println!(
+            say(format!(
                 "test e2e::{} ... FAILED ({seconds:.1} s)\n  {error:#}",
                 case.name
-            );
+            ));
             scene.dump();
         }
     }
