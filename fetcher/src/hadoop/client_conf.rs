@@ -7,18 +7,17 @@ use std::fmt::Write;
 
 use super::conf::{Conf, FILES};
 
-/// What clients of HDFS, KMS and YARN need, and what they may be tuned by.
-const KEYS: [&str; 45] = [
+/// What clients of HDFS, KMS and YARN need, and what they may be tuned by. Not the KMS: whom it concerns the NameNode
+/// tells, and hdfs-native does not start with one in an image without CA certificates.
+const KEYS: [&str; 43] = [
     "fs.defaultFS",
     "fs.permissions.umask-mode",
     "hadoop.security.authentication",
     "hadoop.security.authorization",
     "hadoop.security.token.service.use_ip",
-    "hadoop.security.key.provider.path",
     "hadoop.rpc.protection",
     "fs.viewfs.rename.strategy",
     "fs.viewfs.enable.inner.cache",
-    "dfs.encryption.key.provider.uri",
     "dfs.nameservices",
     "dfs.internal.nameservices",
     "dfs.http.policy",
