@@ -49,6 +49,8 @@ except Exception as refusal:
 /// encryption zone.
 pub(super) fn libhdfs_reads_and_writes(scene: &Scene<'_>) -> Result<()> {
     let stage = scene.stage;
+    // HDFS tells anybody what is not there; only what is there can be refused.
+    stage.hadoop.hdfs("bob", &["-touchz", "/user/bob/diary"])?;
     scene.create(
         &stage.alice,
         &libhdfs::config_map("libhdfs", stage.no_install)?,
