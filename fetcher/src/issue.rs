@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube2hadoop_client::contract::{FileContent, FileName, ProblemType};
 use kube2hadoop_stamp::HadoopUser;
 use thiserror::Error;
 
+mod checks;
 pub mod configured;
 pub mod pressure;
 
@@ -33,6 +35,11 @@ pub trait Issuer: Send + Sync + 'static {
         user: &'a HadoopUser,
         service: &'a ServiceName,
     ) -> BoxFuture<'a, Result<Issued, IssueFailure>>;
+
+    /// Whether Hadoop still knows tokens that `service` issued. Answers soon, and with yes unless no is certain.
+    fn knows<'a>(&'a self, _service: &'a ServiceName, _issued: &'a Issued) -> BoxFuture<'a, bool> {
+        std::future::ready(true).boxed()
+    }
 }
 
 /// Why there are no tokens; shared by all who waited for them.

@@ -16,7 +16,8 @@ mod share;
 pub mod store;
 mod under_way;
 
-pub use share::{STALE_MILLIS, Sharing};
+pub use share::{CONFIRM_MILLIS, STALE_MILLIS, Sharing};
+use share::{LastSaid, Question};
 
 use crate::clock::Clock;
 use crate::issue::{IssueFailure, Issued, Issuer};
@@ -92,6 +93,7 @@ enum Slot {
         issued: Arc<Issued>,
         /// From then on the shared ledger is asked whether that still holds.
         fresh_until: u64,
+        said: LastSaid,
     },
     Pending(Pending),
     Failed {
@@ -185,16 +187,17 @@ impl Inner {
     fn look(self: &Arc<Self>, key: &Key) -> Found {
         let now = self.clock.now_millis();
         let mut slots = self.lock();
-        let mut held = None;
+        let (mut held, mut said) = (None, LastSaid::default());
         match slots.get(key) {
             Some(Slot::Held {
                 issued,
                 fresh_until,
+                said: last,
             }) if self.rules.usable(issued, now) => {
                 if now < *fresh_until {
                     return Found::Answer(Ok(Arc::clone(issued)));
                 }
-                held = Some(Arc::clone(issued));
+                (held, said) = (Some(Arc::clone(issued)), *last);
             }
             Some(Slot::Failed { failure, until }) if now < *until => {
                 return Found::Answer(Err(failure.clone()));
@@ -203,13 +206,13 @@ impl Inner {
             _ => {}
         }
         make_room(&mut slots, self.rules.capacity, now);
-        let pending = self.start(key.clone(), held);
+        let pending = self.start(key.clone(), held, said);
         slots.insert(key.clone(), Slot::Pending(pending.clone()));
         Found::Wait(pending)
     }
 
     /// The issue runs on its own: who asked first may hang up without failing the others.
-    fn start(self: &Arc<Self>, key: Key, held: Option<Arc<Issued>>) -> Pending {
+    fn start(self: &Arc<Self>, key: Key, held: Option<Arc<Issued>>, mut said: LastSaid) -> Pending {
         let inner = Arc::clone(self);
         let begun = self.issues.begin();
         let issue = async move {
@@ -219,11 +222,14 @@ impl Inner {
                 key: &key,
             };
             let asked_at = inner.clock.now_millis();
-            let outcome = inner
-                .sharing
-                .obtain(&key, &*inner.issuer, &inner.rules, &inner.clock, held)
-                .await;
-            inner.settle(&key, &outcome, asked_at);
+            let question = Question {
+                key: &key,
+                issuer: &*inner.issuer,
+                rules: &inner.rules,
+                clock: &inner.clock,
+            };
+            let outcome = inner.sharing.obtain(question, held, &mut said).await;
+            inner.settle(&key, &outcome, asked_at, said);
             drop(forget);
             outcome
         };
@@ -233,11 +239,12 @@ impl Inner {
             .shared()
     }
 
-    fn settle(&self, key: &Key, outcome: &Outcome, asked_at: u64) {
+    fn settle(&self, key: &Key, outcome: &Outcome, asked_at: u64, said: LastSaid) {
         let slot = match outcome {
             Ok(issued) => Slot::Held {
                 issued: Arc::clone(issued),
-                fresh_until: self.sharing.fresh_until(asked_at),
+                fresh_until: self.sharing.fresh_until(asked_at, said),
+                said,
             },
             Err(failure) => Slot::Failed {
                 failure: failure.clone(),

@@ -62,6 +62,8 @@ pub struct Metrics {
     /// Tokens that were issued and have no place in the shared ledger yet.
     pub ledger_unplaced: Gauge,
     pub hadoop_issues: Family<Outcome, Counter>,
+    /// Whether tokens that were held are still known: `known`, `unknown` or `undecided`.
+    pub hadoop_checks: Family<Outcome, Counter>,
     /// Tokens in answers to pods; the issues among them are few where jobs share.
     pub handed_out: Family<ServiceLabel, Counter>,
     /// 1 while the service's last call failed.
@@ -96,6 +98,7 @@ impl Metrics {
             ledger_keys: Gauge::default(),
             ledger_unplaced: Gauge::default(),
             hadoop_issues: Family::default(),
+            hadoop_checks: Family::default(),
             handed_out: Family::default(),
             hadoop_degraded: Family::default(),
             hadoop_waiting: Family::default(),
@@ -143,6 +146,11 @@ impl Metrics {
             "hadoop_issues",
             "Calls for new tokens by outcome",
             self.hadoop_issues.clone(),
+        );
+        to.register(
+            "hadoop_checks",
+            "Checks whether held tokens are still known, by outcome",
+            self.hadoop_checks.clone(),
         );
         to.register(
             "handed_out",

@@ -72,11 +72,10 @@ impl Hosts {
         request: &Request<'_>,
         user: Option<&str>,
     ) -> Result<Answer, HadoopError> {
-        let may_be_empty = request.method() != Method::GET;
         let answer = caller.http.call(host, request).await?;
         if answer.status == StatusCode::OK && !remote::is_standby_manager(&answer) {
             // A stranger that answers 200 to everything must not pass for the active one.
-            if !(may_be_empty && answer.body.is_empty()) {
+            if is_json(request.method(), &answer) {
                 let _: IgnoredAny = remote::json(&answer, host.base())?;
             }
             return Ok(answer);
@@ -87,17 +86,17 @@ impl Hosts {
                 message: answer.status.to_string(),
             });
         }
-        let principal = &caller.principal;
-        Err(remote::failure(
-            &answer,
-            Asked {
-                service: &self.service,
-                product: self.product,
-                host: host.base(),
-                principal,
-                user,
-            },
-        ))
+        let asked = Asked {
+            service: &self.service,
+            product: self.product,
+            host: host.base(),
+            principal: &caller.principal,
+            user,
+        };
+        Err(match request.is_by_token() {
+            true => remote::refused_use(&answer, asked),
+            false => remote::failure(&answer, asked),
+        })
     }
 
     /// What each host answers, whatever the others do.
@@ -140,5 +139,14 @@ impl Hosts {
             service,
             tried: tried.collect::<Vec<_>>().join("; "),
         }
+    }
+}
+
+/// What we read is JSON, and so is what a change answers, if anything; OPTIONS describes a server to people.
+fn is_json(method: &Method, answer: &Answer) -> bool {
+    match *method {
+        Method::GET => true,
+        Method::OPTIONS => false,
+        _ => !answer.body.is_empty(),
     }
 }

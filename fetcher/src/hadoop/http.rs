@@ -102,6 +102,7 @@ pub(super) struct Request<'a> {
     path: &'a str,
     json: Option<String>,
     secret: Option<Header>,
+    logs_in: bool,
 }
 
 type Header = (HeaderName, HeaderValue);
@@ -113,6 +114,7 @@ impl<'a> Request<'a> {
             path,
             json: None,
             secret: None,
+            logs_in: true,
         }
     }
 
@@ -139,6 +141,18 @@ impl<'a> Request<'a> {
             secret: value.map(|value| (name, value)),
             ..self
         }
+    }
+
+    /// Without anything of ours: it holds a token, and who it is for is what that says. Needs no KDC.
+    pub(super) fn by_token(self) -> Self {
+        Self {
+            logs_in: false,
+            ..self
+        }
+    }
+
+    pub(super) fn is_by_token(&self) -> bool {
+        !self.logs_in
     }
 
     pub(super) fn method(&self) -> &Method {
@@ -194,12 +208,15 @@ impl Http {
         Ok(date.map(str::to_owned))
     }
 
-    /// Calls with our session, made or renewed where there is none.
+    /// Calls with our session, made or renewed where there is none; by token without one.
     pub(super) async fn call(
         &self,
         host: &Host,
         request: &Request<'_>,
     ) -> Result<Answer, HadoopError> {
+        if request.is_by_token() {
+            return Ok(self.send(host, request, None).await?.1);
+        }
         let cookie = match host.cookie() {
             Some(cookie) => cookie,
             None => self.session(host, None).await?,

@@ -95,6 +95,15 @@ pub(super) fn token_query(path: &str, operation: &str, token: &Token) -> Zeroizi
     Zeroizing::new(format!("{path}?op={operation}&token={}", text.expose()))
 }
 
+/// The path and query of an operation as the token's owner.
+pub(super) fn use_query(path: &str, operation: &str, token: &Token) -> Zeroizing<String> {
+    let text = token.to_url_string();
+    Zeroizing::new(format!(
+        "{path}?op={operation}&delegation={}",
+        text.expose()
+    ))
+}
+
 pub(super) fn renewed_until(answer: &Answer, host: &str) -> Result<u64, HadoopError> {
     remote::json::<RenewAnswer>(answer, host).map(|answer| answer.long)
 }
@@ -104,5 +113,14 @@ pub(super) fn gone(cancelled: Result<(), HadoopError>) -> Result<(), HadoopError
     match cancelled {
         Err(HadoopError::Unknown { .. }) => Ok(()),
         other => other,
+    }
+}
+
+/// Whether a token that was used is known.
+pub(super) fn known(used: Result<(), HadoopError>) -> Result<bool, HadoopError> {
+    match used {
+        Ok(()) => Ok(true),
+        Err(HadoopError::Unknown { .. }) => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ::http::Method;
+use ::http::{HeaderName, Method};
 use futures::future::{BoxFuture, FutureExt, join_all};
 use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
@@ -23,6 +23,8 @@ use super::{HadoopError, Issued, TokenService};
 const NAME: &str = "kms";
 const KIND: &str = "kms-dt";
 const PATH: &str = "/v1/";
+/// What its clients send their token by.
+const TOKEN: HeaderName = HeaderName::from_static("x-hadoop-delegation-token");
 /// What gives its address.
 const SETTING: &str = "hadoop.security.key.provider.path of the NameNodes";
 /// The KMS's own default (hadoop.kms.authentication.delegation-token.renew-interval.sec).
@@ -219,6 +221,21 @@ impl TokenService for Kms {
                     .await
                     .map(drop),
             )
+        }
+        .boxed()
+    }
+
+    /// Without a shared store only one of the KMS knows it, as in [`Kms::on_token`].
+    fn is_known<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<bool, HadoopError>> {
+        async move {
+            let Ok(provider) = token.service().parse() else {
+                return Ok(true);
+            };
+            let text = token.to_url_string();
+            let options = Request::new(Method::OPTIONS, PATH).secret(TOKEN, text.expose());
+            let (hosts, request) = (self.hosts(&provider), options.by_token());
+            let call = hosts.call(&self.caller, &request, None, HadoopError::lost);
+            issued::known(call.await.map(drop))
         }
         .boxed()
     }

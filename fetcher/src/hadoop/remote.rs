@@ -12,6 +12,8 @@ use super::product::Product;
 
 /// How much of a server's text goes into our messages.
 const MAX_TEXT: usize = 300;
+/// What every secret manager says when it is shown a token that it does not know.
+const NOT_FOUND: &str = "can't be found in cache";
 
 /// One answer, read whole; its body may be a token.
 pub(super) struct Answer {
@@ -97,6 +99,22 @@ pub(super) fn failure(answer: &Answer, asked: Asked<'_>) -> HadoopError {
     )
 }
 
+/// What it means that a token was refused which was used. Only «can't be found» says that it is gone, and that by the
+/// whole text, of which messages have the beginning: an expired one is revived by a late renewal, and a NameNode that
+/// is becoming active has perhaps not read of it yet.
+pub(super) fn refused_use(answer: &Answer, asked: Asked<'_>) -> HadoopError {
+    let text = String::from_utf8_lossy(&answer.body);
+    let gone = text.contains(NOT_FOUND) && !text.contains("RetriableException");
+    match failure(answer, asked) {
+        HadoopError::Unknown { service, message } if !gone => HadoopError::Refused {
+            service,
+            exception: "InvalidToken".into(),
+            message,
+        },
+        other => other,
+    }
+}
+
 fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
     let (service, product) = (asked.service.to_owned(), asked.product);
     let principal = asked.principal.to_owned();
@@ -172,7 +190,7 @@ pub(super) fn is_gone(answer: &Answer) -> bool {
 fn means_lost(exception: &str, message: &str) -> bool {
     let spellings = [
         "InvalidToken",
-        "can't be found in cache",
+        NOT_FOUND,
         "Token not found",
         "unknown token",
         "tried to renew an expired token",

@@ -58,6 +58,13 @@ pub trait TokenService: Send + Sync {
     /// Cancels; a token that is gone already is a success.
     fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>>;
 
+    /// Whether the token can be used still, for all that can be told: false is certain. Asked with nothing but the
+    /// token, so that it works without a KDC; the ResourceManager has no such question, as its standbys check tokens,
+    /// too, and know none.
+    fn is_known<'a>(&'a self, _token: &'a Token) -> BoxFuture<'a, Result<bool, HadoopError>> {
+        std::future::ready(Ok(true)).boxed()
+    }
+
     /// Which hosts of the service do not know a token that another of them has just issued.
     fn strangers_to<'a>(&'a self, _token: &'a Token) -> BoxFuture<'a, Vec<String>> {
         std::future::ready(Vec::new()).boxed()

@@ -10,6 +10,7 @@ use fake::{DeadKerberos, Fake, FakeKerberos, INTERVAL, ISSUED, LIFE, Recorded};
 
 mod fake;
 mod file_systems;
+mod known;
 mod strangers;
 mod yarn;
 

@@ -163,4 +163,14 @@ impl TokenService for WebHdfs {
         }
         .boxed()
     }
+
+    /// Takes no lock of the namespace; a standby passes it on.
+    fn is_known<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<bool, HadoopError>> {
+        async move {
+            let query = issued::use_query(PATH, "GETHOMEDIRECTORY", token);
+            let request = Request::get(&query).by_token();
+            issued::known(self.call(&request, None).await.map(drop))
+        }
+        .boxed()
+    }
 }

@@ -12,6 +12,7 @@ use kube2hadoop_stamp::{DenyList, HadoopUser};
 use thiserror::Error;
 use tokio::sync::watch;
 
+use super::checks::{Checks, Verdict};
 use super::pressure::{Busy, Place, Pressure};
 use super::{IssueFailure, Issued, Issuer};
 use crate::chain;
@@ -43,6 +44,7 @@ pub struct Configured {
     names: Vec<ServiceName>,
     client_conf: BTreeMap<FileName, FileContent>,
     pressure: BTreeMap<ServiceName, Pressure>,
+    checks: BTreeMap<ServiceName, Checks>,
     metrics: Metrics,
     /// Where it is told which service does not answer; for jobs that have tokens that is no matter.
     health: Readiness,
@@ -81,6 +83,10 @@ impl Configured {
         Ok(Self {
             services,
             pressure: names.iter().map(of_each).collect(),
+            checks: names
+                .iter()
+                .map(|name| (name.clone(), Checks::default()))
+                .collect(),
             names,
             client_conf,
             metrics,
@@ -138,6 +144,19 @@ impl Configured {
 }
 
 impl Configured {
+    async fn check(&self, name: &ServiceName, issued: &Issued) -> Verdict {
+        let (checks, service) = (self.checks.get(name), self.services.get(name.as_str()));
+        let verdict = match (checks, service) {
+            (Some(checks), Some(service)) => checks.verdict(&**service, issued).await,
+            // It was configured before a restart.
+            _ => Verdict::Undecided,
+        };
+        let outcome = verdict.name();
+        let checked = &self.metrics.hadoop_checks;
+        checked.get_or_create(&Outcome { outcome }).inc();
+        verdict
+    }
+
     /// Waits until Hadoop may be asked.
     async fn turn(
         &self,
@@ -185,6 +204,10 @@ impl Issuer for Configured {
         service: &'a ServiceName,
     ) -> BoxFuture<'a, Result<Issued, IssueFailure>> {
         self.call(user, service).boxed()
+    }
+
+    fn knows<'a>(&'a self, service: &'a ServiceName, issued: &'a Issued) -> BoxFuture<'a, bool> {
+        async move { self.check(service, issued).await != Verdict::Unknown }.boxed()
     }
 }
 

@@ -6,20 +6,24 @@ use std::time::Duration;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
+use super::RECHECK_MILLIS;
 use super::place::Place;
 use super::record::{Record, Versioned};
 use super::store::{Store, StoreError, Written};
 use super::under_way::UnderWay;
-use super::{Key, RECHECK_MILLIS, Rules};
 use crate::chain;
-use crate::clock::Clock;
-use crate::issue::{IssueFailure, Issued, Issuer};
+use crate::issue::{IssueFailure, Issued};
 
 mod aside;
 mod claim;
+mod question;
+mod said;
 
 use aside::{put_aside, remember};
 use claim::Claim;
+pub(super) use question::Question;
+pub use said::CONFIRM_MILLIS;
+pub(super) use said::LastSaid;
 
 /// How often a replica looks whether the other one is done.
 const LOOK: Duration = Duration::from_millis(100);
@@ -93,10 +97,10 @@ impl Sharing {
     }
 
     /// Until when an answer that was asked for then is handed out without asking again.
-    pub(super) fn fresh_until(&self, asked_at: u64) -> u64 {
+    pub(super) fn fresh_until(&self, asked_at: u64, said: LastSaid) -> u64 {
         match self.store {
             Some(_) => asked_at.saturating_add(RECHECK_MILLIS),
-            None => u64::MAX,
+            None => said.holds_until(asked_at),
         }
     }
 
@@ -105,27 +109,29 @@ impl Sharing {
         self.unplaced.ended().await;
     }
 
-    /// Gets the key's tokens from another replica, or from Hadoop; `held` are those we gave out before.
+    /// Gets the key's tokens from another replica, or from Hadoop; `held` are those we gave out before, and `said` what
+    /// Hadoop last said of them.
     pub(super) async fn obtain(
         &self,
-        key: &Key,
-        issuer: &dyn Issuer,
-        rules: &Rules,
-        clock: &Clock,
+        question: Question<'_>,
         held: Option<Arc<Issued>>,
+        said: &mut LastSaid,
     ) -> Result<Arc<Issued>, IssueFailure> {
         let Some(store) = &self.store else {
-            return issue(key, issuer).await;
+            return match held {
+                Some(issued) if question.may_reuse(&issued, said).await => Ok(issued),
+                _ => question.issue(said).await,
+            };
         };
-        let place = Place::current(key);
+        let place = Place::current(question.key);
         let mut watched = Watched::default();
         for _ in 0..MAX_LOOKS {
-            match turn(&**store, &place, issuer, rules, clock, &mut watched).await {
+            match turn(&**store, &place, question, said, &mut watched).await {
                 Ok(Turn::Use(issued)) => return Ok(issued),
                 Ok(Turn::Refuse(failure)) => return Err(failure),
                 Ok(Turn::Issue { version }) => {
-                    let claim = Claim::new(&**store, &place, clock, version);
-                    return self.issue_under(store, claim, key, issuer, clock).await;
+                    let claim = Claim::new(&**store, &place, question.clock, version);
+                    return self.issue_under(store, claim, question, said).await;
                 }
                 Ok(Turn::Wait) => tokio::time::sleep(LOOK).await,
                 Err(error) => {
@@ -135,8 +141,8 @@ impl Sharing {
                         "working without the shared ledger"
                     );
                     return match held {
-                        Some(issued) => Ok(issued),
-                        None => self.issue_apart(store, key, issuer, clock).await,
+                        Some(issued) if question.may_reuse(&issued, said).await => Ok(issued),
+                        _ => self.issue_apart(store, question, said).await,
                     };
                 }
             }
@@ -148,14 +154,13 @@ impl Sharing {
         &self,
         store: &Arc<dyn Store>,
         mut claim: Claim<'_>,
-        key: &Key,
-        issuer: &dyn Issuer,
-        clock: &Clock,
+        question: Question<'_>,
+        said: &mut LastSaid,
     ) -> Result<Arc<Issued>, IssueFailure> {
-        match claim.held_during(issue(key, issuer)).await {
+        match claim.held_during(question.issue(said)).await {
             Ok(issued) => {
                 if !claim.enter(&issued).await {
-                    remember(store, key, &issued, clock, self.unplaced.begin());
+                    self.remember(store, question, &issued);
                 }
                 Ok(issued)
             }
@@ -169,45 +174,53 @@ impl Sharing {
     async fn issue_apart(
         &self,
         store: &Arc<dyn Store>,
-        key: &Key,
-        issuer: &dyn Issuer,
-        clock: &Clock,
+        question: Question<'_>,
+        said: &mut LastSaid,
     ) -> Result<Arc<Issued>, IssueFailure> {
-        let issued = issue(key, issuer).await?;
-        remember(store, key, &issued, clock, self.unplaced.begin());
+        let issued = question.issue(said).await?;
+        self.remember(store, question, &issued);
         Ok(issued)
+    }
+
+    fn remember(&self, store: &Arc<dyn Store>, question: Question<'_>, issued: &Arc<Issued>) {
+        let begun = self.unplaced.begin();
+        remember(store, question.key, issued, question.clock, begun);
     }
 }
 
 async fn turn(
     store: &dyn Store,
     place: &Place,
-    issuer: &dyn Issuer,
-    rules: &Rules,
-    clock: &Clock,
+    question: Question<'_>,
+    said: &mut LastSaid,
     watched: &mut Watched,
 ) -> Result<Turn, StoreError> {
+    let Question { key, clock, .. } = question;
     let now = clock.now_millis();
-    let found = store.get(place).await?;
-    match &found {
-        Some(Versioned {
-            record: Record::Held(issued),
-            ..
-        }) if rules.usable(issued, now) => return Ok(Turn::Use(Arc::clone(issued))),
-        Some(Versioned {
-            record: Record::Claimed { since },
-            version,
-        }) if now < since.saturating_add(ANCIENT_MILLIS) && !watched.for_long(version) => {
-            return Ok(Turn::Wait);
+    let mut found = store.get(place).await?;
+    if let Some(Versioned { record, .. }) = &mut found
+        && let Record::Held(issued) = record
+        && question.rules.usable(issued, now)
+    {
+        if question.may_reuse(issued, said).await {
+            return Ok(Turn::Use(Arc::clone(issued)));
         }
-        _ => {}
+        *record = question.lost(issued);
     }
-    if let Some(failure) = issuer.busy(&place.key.user, &place.key.service) {
+    if let Some(Versioned { record, version }) = &found
+        && let Record::Claimed { since } = record
+        && now < since.saturating_add(ANCIENT_MILLIS)
+        && !watched.for_long(version)
+    {
+        return Ok(Turn::Wait);
+    }
+    if let Some(failure) = question.issuer.busy(&key.user, &key.service) {
         return Ok(Turn::Refuse(failure));
     }
+    let now = clock.now_millis();
     let version = match found {
         None => None,
-        Some(worn) if put_aside(store, &place.key, &worn.record, now).await? => Some(worn.version),
+        Some(worn) if put_aside(store, key, &worn.record, now).await? => Some(worn.version),
         Some(_) => return Ok(Turn::Wait),
     };
     let claim = Record::Claimed { since: now };
@@ -215,8 +228,4 @@ async fn turn(
         Written::Yes(version) => Turn::Issue { version },
         Written::No => Turn::Wait,
     })
-}
-
-async fn issue(key: &Key, issuer: &dyn Issuer) -> Result<Arc<Issued>, IssueFailure> {
-    issuer.issue(&key.user, &key.service).await.map(Arc::new)
 }

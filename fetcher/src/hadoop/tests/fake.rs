@@ -117,6 +117,11 @@ impl Fake {
                     ),
                 )
             }
+            ("GET", query) if query.contains("delegation=") => {
+                response(200, r#"{"Path":"/user/alice"}"#)
+            }
+            // A KMS describes itself.
+            ("OPTIONS", _) => response(200, "<application/>"),
             ("PUT", query) if query.contains("op=RENEW") => {
                 response(200, &format!("{{\"long\":{}}}", ISSUED + INTERVAL))
             }
@@ -148,6 +153,11 @@ async fn answer(
             .get(name)
             .and_then(|value: &::http::HeaderValue| value.to_str().ok())
     };
+    let query = uri.query().unwrap_or_default();
+    if query.contains("delegation=") || headers.contains_key("x-hadoop-delegation-token") {
+        assert!(header(AUTHORIZATION).is_none() && header(COOKIE).is_none());
+        return fake.operate(&method, query);
+    }
     if let Some(token) = header(AUTHORIZATION).and_then(|text| text.strip_prefix("Negotiate ")) {
         let token = String::from_utf8(STANDARD.decode(token).unwrap()).unwrap();
         return fake.log_in(&token);
@@ -166,7 +176,7 @@ async fn answer(
             .insert(SET_COOKIE, "hadoop.auth=; Path=/".parse().unwrap());
         return answer;
     }
-    fake.operate(&method, uri.query().unwrap_or_default())
+    fake.operate(&method, query)
 }
 
 fn response(status: u16, body: &str) -> Response {

@@ -1,0 +1,58 @@
+//! What is asked of Hadoop for one key.
+
+use std::sync::Arc;
+
+use super::said::LastSaid;
+use crate::clock::Clock;
+use crate::issue::{IssueFailure, Issued, Issuer};
+use crate::ledger::record::Record;
+use crate::ledger::{Key, Rules};
+
+/// Whose tokens, from whom, by which rules.
+#[derive(Clone, Copy)]
+pub(in crate::ledger) struct Question<'a> {
+    pub(in crate::ledger) key: &'a Key,
+    pub(in crate::ledger) issuer: &'a dyn Issuer,
+    pub(in crate::ledger) rules: &'a Rules,
+    pub(in crate::ledger) clock: &'a Clock,
+}
+
+impl Question<'_> {
+    pub(super) async fn issue(self, said: &mut LastSaid) -> Result<Arc<Issued>, IssueFailure> {
+        let issued = self.issuer.issue(&self.key.user, &self.key.service).await?;
+        *said = LastSaid::known(self.clock.now_millis());
+        Ok(Arc::new(issued))
+    }
+
+    /// Whether tokens that are held may be handed out again; if need be, Hadoop is asked.
+    pub(super) async fn may_reuse(self, issued: &Issued, said: &mut LastSaid) -> bool {
+        let now = self.clock.now_millis();
+        if let Some(answer) = said.of(issued, now) {
+            return answer;
+        }
+        let known = self.issuer.knows(&self.key.service, issued).await;
+        *said = if known {
+            LastSaid::known(now)
+        } else {
+            let Key { job, user, service } = self.key;
+            tracing::warn!(%job, %user, %service, number = issued.sequence_number,
+                "a token was cancelled or forgotten: a new one is issued");
+            LastSaid::unknown(now, issued)
+        };
+        known
+    }
+
+    /// Tokens that Hadoop does not know, as they stand aside: for the leader their renewal is due, by which it hears the
+    /// same, and tells those who have them; and if they can be renewed after all, they live on.
+    pub(super) fn lost(self, issued: &Issued) -> Record {
+        let now = self.clock.now_millis();
+        let ended = Issued {
+            expires_at: issued.expires_at.min(now),
+            ..issued.clone()
+        };
+        Record::Worn {
+            issued: Arc::new(ended),
+            since: now,
+        }
+    }
+}
