@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use futures::future::join_all;
@@ -13,6 +13,7 @@ use super::*;
 use crate::hadoop::HadoopError;
 
 mod api_server;
+mod cancelled;
 mod renewed;
 mod replicas;
 
@@ -27,6 +28,8 @@ const RULES: Rules = Rules {
 /// Counts issues, and holds each back until it is let go.
 struct Hadoop {
     issues: AtomicUsize,
+    checks: AtomicUsize,
+    cancelled: Mutex<BTreeSet<i32>>,
     let_go: Semaphore,
     failing: std::sync::atomic::AtomicBool,
     now: Arc<AtomicU64>,
@@ -38,6 +41,8 @@ impl Hadoop {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             issues: AtomicUsize::new(0),
+            checks: AtomicUsize::new(0),
+            cancelled: Mutex::default(),
             let_go: Semaphore::new(Semaphore::MAX_PERMITS),
             failing: false.into(),
             now: Arc::new(AtomicU64::new(1_000 * HOUR)),
@@ -57,6 +62,16 @@ impl Hadoop {
 
     fn count(&self) -> usize {
         self.issues.load(Ordering::SeqCst)
+    }
+
+    /// How often it was asked whether it knows a token.
+    fn checks(&self) -> usize {
+        self.checks.load(Ordering::SeqCst)
+    }
+
+    /// As any pod can that has the token.
+    fn cancel(&self, number: i32) {
+        self.cancelled.lock().unwrap().insert(number);
     }
 
     fn ledger(self: &Arc<Self>, sharing: Sharing) -> Ledger {
@@ -103,6 +118,16 @@ impl Issuer for Hadoop {
             }
             let now = self.now.load(Ordering::SeqCst);
             Ok(issued(now, i32::try_from(sequence).unwrap()))
+        }
+        .boxed()
+    }
+
+    fn knows<'a>(&'a self, _service: &'a ServiceName, issued: &'a Issued) -> BoxFuture<'a, bool> {
+        async move {
+            self.checks.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            let cancelled = self.cancelled.lock().unwrap();
+            !cancelled.contains(&issued.sequence_number)
         }
         .boxed()
     }

@@ -6,7 +6,7 @@ use super::api_server::ApiServer;
 use super::*;
 
 /// So many replicas; each one's clock is so many minutes further ahead than the last one's.
-fn replicas(
+pub(super) fn replicas(
     hadoop: &Arc<Hadoop>,
     server: &Arc<ApiServer>,
     count: u64,
@@ -21,7 +21,7 @@ fn replicas(
     (0..count).map(replica).collect()
 }
 
-async fn ask_all(replicas: &[Ledger], key: &Key) -> Vec<i32> {
+pub(super) async fn ask_all(replicas: &[Ledger], key: &Key) -> Vec<i32> {
     let answers = join_all(replicas.iter().map(|replica| replica.tokens(key))).await;
     let number = |answer: &Outcome| answer.as_ref().unwrap().sequence_number;
     answers.iter().map(number).collect()

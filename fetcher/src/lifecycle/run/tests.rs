@@ -13,6 +13,7 @@ use crate::lifecycle::election::tests::Shelf;
 use crate::lifecycle::jobs::tests::pod;
 use crate::metrics::Metrics;
 
+mod cancelled;
 mod deaths;
 mod storms;
 mod world;

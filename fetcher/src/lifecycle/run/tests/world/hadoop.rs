@@ -133,4 +133,10 @@ impl TokenService for Hadoop {
     fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>> {
         async { self.cancelled(token) }.boxed()
     }
+
+    fn is_known<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<bool, HadoopError>> {
+        let number = token.parse_identifier().unwrap().sequence_number;
+        let known = self.known().contains(&number);
+        async move { self.answer().map(|()| known) }.boxed()
+    }
 }

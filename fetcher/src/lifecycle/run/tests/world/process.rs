@@ -119,6 +119,10 @@ impl TokenService for Reached<Hadoop> {
     fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>> {
         self.process.between(self.what.cancel(token)).boxed()
     }
+
+    fn is_known<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<bool, HadoopError>> {
+        self.process.between(self.what.is_known(token)).boxed()
+    }
 }
 
 impl Issuer for Reached<Hadoop> {
@@ -136,5 +140,13 @@ impl Issuer for Reached<Hadoop> {
         _service: &'a ServiceName,
     ) -> BoxFuture<'a, Result<Issued, IssueFailure>> {
         async { Ok(TokenService::issue(self, user).await?) }.boxed()
+    }
+
+    fn knows<'a>(&'a self, _service: &'a ServiceName, issued: &'a Issued) -> BoxFuture<'a, bool> {
+        async {
+            let token = issued.distinct()[0];
+            self.is_known(token).await.unwrap_or(true)
+        }
+        .boxed()
     }
 }
