@@ -99,12 +99,18 @@ fn said(news: News, entry: &Entry) -> Option<(&'static str, String)> {
     };
     let whose = format!("the Hadoop token of user {} for {}", key.user, key.service);
     match news {
-        News::Lost => Some((
-            "TokenLost",
-            format!(
-                "{whose} was cancelled or forgotten by Hadoop: recreate the pod to get a new one"
-            ),
-        )),
+        News::Lost => {
+            // Who came since has another one; the watch does not show which that are.
+            let unless = live.worn.map(timestamp);
+            let unless = unless.map(|at| format!(", unless its containers started after {at}"));
+            let unless = unless.unwrap_or_default();
+            Some((
+                "TokenLost",
+                format!(
+                    "{whose} was cancelled or forgotten by Hadoop: recreate the pod to get a new one{unless}"
+                ),
+            ))
+        }
         News::EndsSoon => Some((
             "TokenEndsSoon",
             format!(
