@@ -148,7 +148,6 @@ impl Configured {
         let (checks, service) = (self.checks.get(name), self.services.get(name.as_str()));
         let verdict = match (checks, service) {
             (Some(checks), Some(service)) => checks.verdict(&**service, issued).await,
-            // It was configured before a restart.
             _ => Verdict::Undecided,
         };
         let outcome = verdict.name();
@@ -233,3 +232,6 @@ fn krb5_conf() -> String {
     let first = named.split(':').find(|path| !path.is_empty());
     std::fs::read_to_string(first.unwrap_or("/etc/krb5.conf")).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

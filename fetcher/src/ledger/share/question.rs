@@ -42,8 +42,8 @@ impl Question<'_> {
         known
     }
 
-    /// Tokens that Hadoop does not know, as they stand aside: for the leader their renewal is due, by which it hears the
-    /// same, and tells those who have them; and if they can be renewed after all, they live on.
+    /// Tokens that Hadoop does not know, as they stand aside: to the leader their renewal is due, by which it hears the
+    /// same, and tells those who have them; if they can be renewed after all, they live on.
     pub(super) fn lost(self, issued: &Issued) -> Record {
         let now = self.clock.now_millis();
         let ended = Issued {

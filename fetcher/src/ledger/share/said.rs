@@ -42,9 +42,9 @@ impl LastSaid {
         self.at.unwrap_or(asked_at).saturating_add(CONFIRM_MILLIS)
     }
 
-    /// Whether these may be handed out; nothing where Hadoop has to be asked. What was said of the key's tokens holds for
-    /// those that another replica has put there since: were they asked about at once, a pod that cancels whatever it
-    /// gets would have replicas issue in turns, without a pause.
+    /// Whether these may be handed out; nothing where Hadoop has to be asked. What was said of the key's tokens holds
+    /// for those that another replica has put there since: were they asked about at once, a pod that cancels whatever
+    /// it gets would have replicas issue in turns, without a pause.
     pub(super) fn of(self, issued: &Issued, now: u64) -> Option<bool> {
         if self.lost == Some(number(issued)) {
             return Some(false);
