@@ -7,6 +7,16 @@ use crate::ledger::share::CONFIRM_MILLIS;
 
 const JOB: &str = "team/Job.batch/a";
 
+/// A replica of a world in which a leader renews.
+fn renewing(hadoop: &Arc<Hadoop>, server: &Arc<ApiServer>) -> Ledger {
+    let rules = Rules {
+        renewed: true,
+        ..RULES
+    };
+    let (issuer, sharing) = (Arc::clone(hadoop), Sharing::through(server.store()));
+    Ledger::new(issuer, sharing, rules, hadoop.clock())
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_comes_after_a_cancellation_gets_a_token_that_job_mates_share() {
     let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
@@ -18,6 +28,23 @@ async fn who_comes_after_a_cancellation_gets_a_token_that_job_mates_share() {
     assert_eq!(ask_all(&replicas, &job).await, [2, 2, 2]);
     hadoop.pass(CONFIRM_MILLIS);
     assert_eq!(ask_all(&replicas, &job).await, [2, 2, 2]);
+    let current = Place::current(&job);
+    assert_eq!(
+        server.names(),
+        [current.name()],
+        "without a leader none is left to be taken away"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_finds_the_cancelled_token_due_for_renewal() {
+    let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
+    let replicas = [(); 2].map(|()| renewing(&hadoop, &server));
+    let job = key(JOB, "alice");
+    ask_all(&replicas, &job).await;
+    hadoop.pass(CONFIRM_MILLIS);
+    hadoop.cancel(1);
+    assert_eq!(ask_all(&replicas, &job).await, [2, 2]);
 
     let place = Place::aside(&job, &issued(0, 1));
     let aside = server.store().get(&place).await.unwrap().unwrap().record;
