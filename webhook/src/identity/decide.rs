@@ -33,6 +33,8 @@ pub struct Facts<'a> {
     pub caller_pod: Option<&'a PodClaims>,
     /// The verified stamp of the template that the object was made from.
     pub template: Option<&'a TemplateClaims>,
+    /// That stamp names the object itself as its origin, which has no name yet.
+    pub unnamed_itself: bool,
     /// What the object says of where it comes from.
     pub owned: Option<Owned<'a>>,
     /// The namespace of a service account that asks is in scope, so that its editors can act as it.
@@ -122,14 +124,16 @@ fn from_template(subject: &Subject<'_>, facts: &Facts<'_>) -> Result<Identity, N
         .template
         .filter(fitting)
         .ok_or(Nobody::UnstampedTemplate)?;
-    let owned = facts
-        .owned
-        .filter(|owned| fits(&claims.origin, owned))
-        .ok_or(Nobody::OtherOrigin)?;
+    let origin = if facts.unnamed_itself {
+        claims.origin.clone()
+    } else {
+        let owned = facts.owned.filter(|owned| fits(&claims.origin, owned));
+        resolved(&claims.origin, &owned.ok_or(Nobody::OtherOrigin)?)
+    };
     Ok(Identity {
         user: claims.sub.clone(),
         submitter: claims.submitter.clone(),
-        origin: Some(resolved(&claims.origin, &owned)),
+        origin: Some(origin),
         job: claims.job.clone(),
         rule: Rule::Template,
         grant: None,

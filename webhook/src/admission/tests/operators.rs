@@ -63,6 +63,26 @@ fn an_operators_chain_is_followed_link_by_link() {
     assert!(world.create(RAY, &made).unpatched());
 }
 
+/// The API server names it after the last webhook, and asks again before that.
+#[test]
+fn what_an_operator_leaves_to_be_named_keeps_its_stamp_when_asked_again() {
+    let world = world();
+    let job = world.create(ALICE, &ray_job()).object;
+    let mut unnamed = cluster(&job);
+    unnamed["metadata"] = json!({"generateName": "train-",
+        "ownerReferences": owner("ray.io/v1", "RayJob", "train")});
+    let once = world.create(RAY, &unnamed).object;
+    assert!(world.create(RAY, &once).unpatched());
+    // On an object of another prefix the same stamp is somebody else's.
+    let mut copied = once.clone();
+    copied["metadata"]["generateName"] = json!("train-two-");
+    let after = world.create(RAY, &copied).object;
+    assert_eq!(
+        world.template_user(&after["spec"]["headGroupSpec"]["template"]),
+        None
+    );
+}
+
 #[test]
 fn a_copied_stamp_is_dropped_where_the_operator_does_not_serve_or_own() {
     let world = world();

@@ -43,11 +43,15 @@ impl Workload<'_> {
             &self.context.policy.identity,
             &*self.request.user_info.username,
         );
+        // The same of one that the API server has yet to name.
+        let unnamed_itself = self.metadata.name.is_none()
+            && brought.as_ref().is_some_and(|claims| claims.origin == here);
         let facts = Facts {
             username,
             from_pod: self.request.user_info.is_pod(),
             caller_pod: self.context.caller.pod.as_ref(),
             template: brought.as_ref(),
+            unnamed_itself,
             owned: itself.or_else(|| policy.owned(username, &self.metadata)),
             service_account_in_scope: self.context.caller.service_account_in_scope,
             namespace_run_as: self.context.caller.namespace_run_as.as_deref(),
