@@ -174,26 +174,11 @@ fn of_another_pod(by_driver: &Value) -> Value {
 }
 
 fn of_granted(scene: &Scene<'_>, who: &Value) -> Result<Value> {
-    let role = format!("--resource=hadoopusers.kube2hadoop.io/{RUN_AS}");
-    let namespace = ["-n", &scene.namespace];
-    for args in [
-        ["create", "role", "bench", "--verb=use", &role],
-        [
-            "create",
-            "rolebinding",
-            "bench",
-            "--role=bench",
-            "--user=alice@example.com",
-        ],
-    ] {
-        scene
-            .admin()
-            .run(&args.into_iter().chain(namespace).collect::<Vec<_>>())?;
-    }
+    let resource = format!("hadoopusers.kube2hadoop.io/{RUN_AS}");
+    scene.grant("use", &resource)?;
     let mut review = of_pod(scene, who)?;
     let annotations = &mut review["request"]["object"]["metadata"]["annotations"];
     annotations["kube2hadoop.io/run-as"] = json!(RUN_AS);
-    let resource = format!("hadoopusers.kube2hadoop.io/{RUN_AS}");
     let ask = ["auth", "can-i", "use", &resource, "-n", &scene.namespace];
     wait_until("the grant", std::time::Duration::from_secs(20), || {
         Ok(scene.stage.alice.run(&ask).ok())

@@ -14,7 +14,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 
 impl Scene<'_> {
     /// Gives alice and bob, or only alice where it is about one name, the verb on `plural.group[/name]`.
-    pub(super) fn grant(&self, verb: &str, resource: &str) -> Result<()> {
+    pub(crate) fn grant(&self, verb: &str, resource: &str) -> Result<()> {
         let (plural, name) = resource.split_once('/').unwrap_or((resource, ""));
         let (plural, group) = plural.split_once('.').unwrap_or((plural, ""));
         let mut rule = json!({"apiGroups": [group], "resources": [plural], "verbs": [verb]});
