@@ -74,7 +74,7 @@ fn what_an_operator_leaves_to_be_named_keeps_its_stamp_when_asked_again() {
     let once = world.create(RAY, &unnamed).object;
     assert!(world.create(RAY, &once).unpatched());
     // On an object of another prefix the same stamp is somebody else's.
-    let mut copied = once.clone();
+    let mut copied = once;
     copied["metadata"]["generateName"] = json!("train-two-");
     let after = world.create(RAY, &copied).object;
     assert_eq!(
