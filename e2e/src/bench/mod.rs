@@ -16,7 +16,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use self::table::Row;
 use crate::stage::Stage;
+use crate::test::took;
 use crate::{dist, places, process, progress};
 
 /// Measures each part, and prints one table.
@@ -45,10 +47,20 @@ pub fn run(stage: &Stage) -> Result<()> {
             "pod, from its creation to the application's first instruction",
             pod_start::run(stage)?,
         ),
+        ("cargo e2e test, when it last passed here", tests()?),
     ];
     println!("\nload of this machine before: {}", load.trim());
     print!("{}", table::render(&sections));
     Ok(())
+}
+
+/// Nothing where it never did.
+fn tests() -> Result<Vec<Row>> {
+    let minutes = |(cache, seconds): (String, u64)| {
+        let what = format!("minutes, beginning with a {cache} cache");
+        Row::new(what, seconds as f64 / 60.0).digits(1)
+    };
+    Ok(took::remembered()?.into_iter().map(minutes).collect())
 }
 
 /// Builds an example of ours as the services are built, and gives its path.

@@ -28,13 +28,14 @@ mod silent;
 pub mod soak;
 mod spark;
 pub mod suite;
+pub mod took;
 mod training;
 mod updates;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
@@ -51,12 +52,12 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn count(&mut self, passed: bool) {
-        *(if passed {
-            &mut self.passed
-        } else {
-            &mut self.failed
-        }) += 1;
+    /// One case.
+    fn of(passed: bool) -> Self {
+        Self {
+            passed: usize::from(passed),
+            failed: usize::from(!passed),
+        }
     }
 
     fn add(&mut self, more: Self) {
@@ -91,7 +92,7 @@ fn run_with(stage: &Stage, hands: usize, cases: VecDeque<Case>) -> Result<Counts
     let work = || {
         let mut counts = Counts::default();
         while let Some(case) = next() {
-            counts.count(run_case(stage, &case)?);
+            counts.add(Counts::of(run_case(stage, &case)?));
         }
         anyhow::Ok(counts)
     };
@@ -113,22 +114,25 @@ fn run_case(stage: &Stage, case: &Case) -> Result<bool> {
     let started = Instant::now();
     let scene = Scene::open(stage, case.name)?;
     let outcome = (case.run)(&scene);
-    let seconds = started.elapsed().as_secs_f32();
-    // One failure's states, events and logs stay together.
+    report(&scene, case.name, &outcome, started.elapsed());
+    scene.close()?;
+    Ok(outcome.is_ok())
+}
+
+/// One failure's states, events and logs stay together.
+fn report(scene: &Scene<'_>, name: &str, outcome: &Result<()>, took: Duration) {
     static PRINTING: Mutex<()> = Mutex::new(());
     let _turn = PRINTING.lock().unwrap_or_else(PoisonError::into_inner);
-    match &outcome {
-        Ok(()) => say(format!("test e2e::{} ... ok ({seconds:.1} s)", case.name)),
+    let seconds = took.as_secs_f32();
+    match outcome {
+        Ok(()) => say(format!("test e2e::{name} ... ok ({seconds:.1} s)")),
         Err(error) => {
             say(format!(
-                "test e2e::{} ... FAILED ({seconds:.1} s)\n  {error:#}",
-                case.name
+                "test e2e::{name} ... FAILED ({seconds:.1} s)\n  {error:#}"
             ));
             scene.dump();
         }
     }
-    scene.close()?;
-    Ok(outcome.is_ok())
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::Counts;
+use super::took::{self, Cache};
 use crate::places;
 use crate::provider::Choice;
 use crate::stage::Stage;
@@ -23,16 +25,27 @@ pub struct Selection {
 
 /// Runs all that is selected; an error unless every test passed.
 pub fn run(choice: Choice, selection: &Selection) -> Result<()> {
+    let (started, cache) = (Instant::now(), Cache::now()?);
     let stage = Stage::up(choice)?;
+    let complete = !selection.only_e2e && selection.filters.is_empty();
     let mut counts = Counts::default();
-    if !selection.only_e2e && selection.filters.is_empty() {
+    if complete {
         counts = workspace_tests()?;
     }
-    let cases = super::run(&stage, &selection.filters)?;
-    let passed = counts.passed + cases.passed;
-    let failed = counts.failed + cases.failed;
-    println!("\n{passed} passed, {failed} failed");
+    counts.add(super::run(&stage, &selection.filters)?);
+    let Counts { passed, failed } = counts;
+    let took = started.elapsed();
+    println!(
+        "\nall of it took {} min {} s, beginning with a {} cache",
+        took.as_secs() / 60,
+        took.as_secs() % 60,
+        cache.name()
+    );
+    println!("{passed} passed, {failed} failed");
     ensure!(failed == 0 && passed > 0, "{failed} tests failed");
+    if complete {
+        took::remember(cache, took)?;
+    }
     Ok(())
 }
 
