@@ -1,7 +1,7 @@
 //! A certificate authority in a directory, by openssl.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -28,7 +28,7 @@ impl Authority {
 
     /// Makes its own key and certificate.
     pub fn found(&self, subject: &str) -> Result<()> {
-        self.new_key("ca")?;
+        new_key(&self.file("ca.key"))?;
         let request = [
             "req", "-x509", "-new", "-subj", subject, "-days", DAYS, "-key",
         ];
@@ -52,7 +52,7 @@ impl Authority {
         usage: &str,
         alternative_names: &str,
     ) -> Result<()> {
-        self.new_key(name)?;
+        new_key(&self.key(name))?;
         let request = self.file(&format!("{name}.csr"));
         run(openssl(&["req", "-new", "-subj", subject, "-key"])
             .arg(self.key(name))
@@ -81,21 +81,22 @@ impl Authority {
         .map(drop)
     }
 
-    fn new_key(&self, name: &str) -> Result<()> {
-        let curve = [
-            "genpkey",
-            "-algorithm",
-            "EC",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-out",
-        ];
-        run(openssl(&curve).arg(self.key(name))).map(drop)
-    }
-
     fn key(&self, name: &str) -> PathBuf {
         self.file(&format!("{name}.key"))
     }
+}
+
+/// Makes a private key, as PEM in that file.
+pub(crate) fn new_key(file: &Path) -> Result<()> {
+    let curve = [
+        "genpkey",
+        "-algorithm",
+        "EC",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-out",
+    ];
+    run(openssl(&curve).arg(file)).map(drop)
 }
 
 fn extension_file(usage: &str, alternative_names: &str) -> String {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::authority::{new_key, openssl};
 use crate::kubectl::Kubectl;
 use crate::places;
 use crate::process::{run, wait_until};
@@ -70,18 +70,8 @@ fn acts_as(kubeconfig: &Path, user: &str, groups: &[&str]) -> bool {
 }
 
 fn certificate_request(key: &Path, user: &str, groups: &[&str]) -> Result<String> {
-    let curve = [
-        "genpkey",
-        "-algorithm",
-        "EC",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-out",
-    ];
-    run(Command::new("openssl").args(curve).arg(key))?;
-    run(Command::new("openssl")
-        .args(["req", "-new", "-subj", &subject(user, groups), "-key"])
-        .arg(key))
+    new_key(key)?;
+    run(openssl(&["req", "-new", "-subj", &subject(user, groups), "-key"]).arg(key))
 }
 
 /// Groups are organisations, the user is the common name; `/` separates them and is escaped within.
