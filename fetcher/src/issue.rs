@@ -92,3 +92,24 @@ impl IssueFailure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube2hadoop_client::credentials::Token;
+
+    use super::Issued;
+
+    /// One token with this identifier.
+    pub(super) fn issued(identifier: u8) -> Issued {
+        let (identifier, password) = (vec![identifier], vec![2]);
+        let token = Token::new(identifier.into(), password.into(), "k", "s").unwrap();
+        Issued {
+            tokens: vec![("s".into(), token)],
+            issued_at: 0,
+            renewed_at: 0,
+            expires_at: 1,
+            max_date: 2,
+            sequence_number: 1,
+        }
+    }
+}

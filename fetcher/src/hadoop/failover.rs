@@ -7,10 +7,10 @@ use futures::future::join_all;
 use serde::de::IgnoredAny;
 
 use super::HadoopError;
+use super::caller::Caller;
 use super::http::{Host, Request};
 use super::product::Product;
 use super::remote::{self, Answer, Asked};
-use super::services::Caller;
 
 /// NameNodes of a name service, ResourceManagers, or the KMS of one key provider.
 pub(super) struct Hosts {

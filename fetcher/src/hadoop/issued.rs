@@ -38,9 +38,20 @@ pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// The token of an answer; one of anybody but `user` is never handed on.
+/// The token of an answer.
 pub(super) fn token(
     answer: &Answer,
+    host: &str,
+    user: &HadoopUser,
+) -> Result<(Token, Identifier), HadoopError> {
+    let read: TokenAnswer = remote::json(answer, host)?;
+    owned(&read.token.url_string, Token::parse_identifier, host, user)
+}
+
+/// The token of such a text, and what `parse` reads in it; one of anybody but `user` is never handed on.
+pub(super) fn owned<E: ToString>(
+    text: &SecretString,
+    parse: fn(&Token) -> Result<Identifier, E>,
     host: &str,
     user: &HadoopUser,
 ) -> Result<(Token, Identifier), HadoopError> {
@@ -48,23 +59,13 @@ pub(super) fn token(
         host: host.into(),
         what,
     };
-    let read: TokenAnswer = remote::json(answer, host)?;
-    let token = Token::from_url_string(read.token.url_string.expose())
-        .map_err(|error| bad(error.to_string()))?;
-    let identifier = token
-        .parse_identifier()
-        .map_err(|error| bad(error.to_string()))?;
-    owned(&identifier, user).map_err(bad)?;
-    Ok((token, identifier))
-}
-
-/// Whether it is `user`'s.
-pub(super) fn owned(identifier: &Identifier, user: &HadoopUser) -> Result<(), String> {
+    let token = Token::from_url_string(text.expose()).map_err(|error| bad(error.to_string()))?;
+    let identifier = parse(&token).map_err(|error| bad(error.to_string()))?;
     let owner = &identifier.owner;
-    if owner == user.as_str() {
-        return Ok(());
+    if owner != user.as_str() {
+        return Err(bad(format!("a token of {owner:?} instead of {user}")));
     }
-    Err(format!("a token of {owner:?} instead of {user}"))
+    Ok((token, identifier))
 }
 
 /// Adds the dates to the copies of one token.

@@ -9,6 +9,7 @@ use futures::future::{BoxFuture, FutureExt, join_all};
 use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
 
+use super::caller::Caller;
 use super::failover::Hosts;
 use super::http::{Host, Login, Request};
 use super::interval::Interval;
@@ -16,7 +17,6 @@ use super::issued::{self, encode};
 use super::key_provider::{InvalidKeyProvider, KeyProvider};
 use super::label::{self, Label};
 use super::product::Product;
-use super::services::Caller;
 use super::webhdfs::{KeyProviderAnswer, WebHdfs};
 use super::{HadoopError, Issued, TokenService};
 

@@ -1,6 +1,7 @@
 //! Hadoop as the fetcher sees it: its configuration files, Kerberos over HTTP, and the services that
 //! issue delegation tokens ([`TokenService`]).
 
+mod caller;
 pub mod client_conf;
 mod client_krb5;
 pub mod conf;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use ::http::{HeaderName, Method};
 use futures::future::{BoxFuture, FutureExt};
-use kube2hadoop_client::credentials::{Identifier, Token};
+use kube2hadoop_client::credentials::Token;
 use kube2hadoop_client::secret::SecretString;
 use kube2hadoop_stamp::HadoopUser;
 use serde::Deserialize;
 
+use super::caller::Caller;
 use super::conf::{Web, Yarn};
 use super::failover::Hosts;
 use super::http::{Host, Login, Request};
@@ -16,7 +17,6 @@ use super::interval::Dates;
 use super::issued::{self, encode};
 use super::label::{self, Label};
 use super::product::Product;
-use super::services::Caller;
 use super::{HadoopError, Issued, TokenService, remote, yarn_identifier};
 
 const NAME: &str = "yarn";
@@ -59,7 +59,8 @@ impl ResourceManagers {
         let request = Request::new(Method::POST, &path).json(body);
         let (answer, host) = self.call(&request, Some(user.as_str())).await?;
         let read: TokenAnswer = remote::json(&answer, host.base())?;
-        let (token, identifier) = token(&read, host.base(), user)?;
+        let parse = |token: &Token| yarn_identifier::parse(token.identifier().expose());
+        let (token, identifier) = issued::owned(&read.token, parse, host.base(), user)?;
         let dates = Dates::of(&identifier);
         Ok(Issued {
             tokens: label::copies(&token, &self.labels, host.base()).await?,
@@ -79,24 +80,6 @@ pub(super) fn host(web: &Web) -> Host {
         path: LOGIN,
     };
     Host::new(web.url(), web.host(), &web.setting, login)
-}
-
-/// The token of an answer; one of anybody but `user` is never handed on.
-fn token(
-    answer: &TokenAnswer,
-    host: &str,
-    user: &HadoopUser,
-) -> Result<(Token, Identifier), HadoopError> {
-    let bad = |what: String| HadoopError::BadAnswer {
-        host: host.into(),
-        what,
-    };
-    let token =
-        Token::from_url_string(answer.token.expose()).map_err(|error| bad(error.to_string()))?;
-    let identifier = yarn_identifier::parse(token.identifier().expose())
-        .map_err(|error| bad(error.to_string()))?;
-    issued::owned(&identifier, user).map_err(bad)?;
-    Ok((token, identifier))
 }
 
 /// What the ResourceManager answers to whoever its web server did not ask for a ticket.

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube2hadoop_stamp::{DenyList, HadoopUser};
+use kube2hadoop_stamp::DenyList;
 use thiserror::Error;
 use tokio::sync::watch;
 
+use super::TokenService;
+use super::caller::Caller;
 use super::client_conf::ClientConf;
 use super::client_krb5;
 use super::conf::{Cluster, ClusterError, Conf, ConfError};
@@ -19,7 +21,6 @@ use super::spnego::{InvalidPrincipal, Negotiate, Principal, Spnego};
 use super::trust::HttpSetupError;
 use super::truststore::{self, TruststoreError};
 use super::webhdfs::{self, WebHdfs};
-use super::{HadoopError, TokenService};
 
 /// How Hadoop is reached, and as whom.
 #[derive(Debug, Clone)]
@@ -66,26 +67,7 @@ pub struct HadoopServices {
     client_conf: BTreeMap<String, Vec<u8>>,
 }
 
-/// What all services share.
-pub(super) struct Caller {
-    pub(super) http: Http,
-    /// First part of our principal: what the proxy user keys name.
-    pub(super) principal: String,
-    pub(super) renewer: String,
-    pub(super) deny: watch::Receiver<DenyList>,
-}
-
-impl Caller {
-    /// The last check before a name goes to Hadoop, which itself checks none.
-    pub(super) fn check(&self, user: &HadoopUser) -> Result<(), HadoopError> {
-        if self.deny.borrow().contains(user) {
-            return Err(HadoopError::UserDenied(user.clone()));
-        }
-        Ok(())
-    }
-}
-
-/// What clients of old find their KMS by; other key providers (jceks) have no tokens.
+/// What clients of old find their KMS by; other key providers (jceks) have no tokens. The first is the one that pods get.
 fn key_provider(conf: &Conf) -> Option<String> {
     let keys = [
         "hadoop.security.key.provider.path",

@@ -9,6 +9,7 @@ use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
 use serde::Deserialize;
 
+use super::caller::Caller;
 use super::conf::{Gateway, NameService, Web};
 use super::failover::Hosts;
 use super::http::{Host, Login, Request};
@@ -16,7 +17,6 @@ use super::interval::Interval;
 use super::issued::{self, encode};
 use super::label::{self, Label};
 use super::product::Product;
-use super::services::Caller;
 use super::{HadoopError, Issued, TokenService, remote};
 
 const PATH: &str = "/webhdfs/v1/";

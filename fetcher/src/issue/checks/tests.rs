@@ -7,6 +7,7 @@ use kube2hadoop_stamp::HadoopUser;
 
 use super::*;
 use crate::hadoop::HadoopError;
+use crate::issue::tests::issued;
 
 /// What a service says, and how often it was asked.
 struct Service {
@@ -67,18 +68,6 @@ impl TokenService for Service {
     }
 }
 
-fn issued() -> Issued {
-    let token = Token::new(vec![1].into(), vec![2].into(), "k", "s").unwrap();
-    Issued {
-        tokens: vec![("s".into(), token)],
-        issued_at: 0,
-        renewed_at: 0,
-        expires_at: 1,
-        max_date: 2,
-        sequence_number: 1,
-    }
-}
-
 #[tokio::test]
 async fn only_a_certain_no_is_a_no() {
     let standby = HadoopError::AllStandby {
@@ -91,7 +80,7 @@ async fn only_a_certain_no_is_a_no() {
     ] {
         let service = Service::new(Some(says));
         assert_eq!(
-            Checks::default().verdict(&service, &issued()).await,
+            Checks::default().verdict(&service, &issued(1)).await,
             verdict
         );
     }
@@ -99,7 +88,7 @@ async fn only_a_certain_no_is_a_no() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_hangs_is_waited_for_once_and_then_left_alone_for_a_while() {
-    let (checks, service, issued) = (Checks::default(), Service::new(None), issued());
+    let (checks, service, issued) = (Checks::default(), Service::new(None), issued(1));
     for waits in [PATIENCE, Duration::ZERO, Duration::ZERO] {
         let began = Instant::now();
         assert_eq!(checks.verdict(&service, &issued).await, Verdict::Undecided);
@@ -115,7 +104,7 @@ async fn a_service_that_hangs_is_waited_for_once_and_then_left_alone_for_a_while
 async fn many_jobs_at_once_press_hadoop_no_harder() {
     let mut service = Service::new(Some(Ok(true)));
     service.takes = Duration::from_millis(5);
-    let (checks, issued) = (Checks::default(), issued());
+    let (checks, issued) = (Checks::default(), issued(1));
     let all = join_all((0..1000).map(|_| checks.verdict(&service, &issued))).await;
     assert!(all.iter().all(|verdict| *verdict == Verdict::Known));
     assert_eq!(service.most_at_once.load(Ordering::SeqCst), AT_A_TIME);

@@ -3,11 +3,11 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
-use kube2hadoop_client::credentials::Token;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::issue::tests::issued;
 
 const CANCELLED: &str = r#"{"RemoteException":{"exception":"SecurityException","message":"Failed to obtain user group information: org.apache.hadoop.security.token.SecretManager$InvalidToken: Token for real user: , can't be found in cache"}}"#;
 
@@ -41,20 +41,6 @@ fn issuer(namenode: SocketAddr, metrics: Metrics) -> Configured {
     let config: Config = serde_yaml_ng::from_str(&text).unwrap();
     let deny = watch::channel(DenyList::default()).1;
     Configured::new(&config, deny, metrics).unwrap()
-}
-
-fn issued(identifier: u8) -> Issued {
-    let (identifier, password) = (vec![identifier], vec![2]);
-    let kind = "HDFS_DELEGATION_TOKEN";
-    let token = Token::new(identifier.into(), password.into(), kind, "s").unwrap();
-    Issued {
-        tokens: vec![("s".into(), token)],
-        issued_at: 0,
-        renewed_at: 0,
-        expires_at: 1,
-        max_date: 2,
-        sequence_number: 1,
-    }
 }
 
 #[tokio::test]

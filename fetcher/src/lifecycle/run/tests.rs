@@ -18,7 +18,7 @@ mod deaths;
 mod storms;
 mod world;
 
-use world::{DAY, HOUR, World};
+use world::{DAY, HOUR, Process, Replica, World};
 
 fn key(job: &str, user: &str) -> Key {
     Key {
@@ -30,6 +30,18 @@ fn key(job: &str, user: &str) -> Key {
 
 async fn pass(millis: u64) {
     tokio::time::sleep(Duration::from_millis(millis)).await;
+}
+
+fn two(world: &World) -> [Replica; 2] {
+    ["one", "two"].map(|name| world.replica(name, Process::new(None)))
+}
+
+/// Both run until the story ends.
+async fn during(replicas: [&Replica; 2], story: impl Future<Output = ()>) {
+    tokio::select! {
+        _ = async { tokio::join!(replicas[0].run(), replicas[1].run()) } => {}
+        () = story => {}
+    }
 }
 
 #[tokio::test(start_paused = true)]

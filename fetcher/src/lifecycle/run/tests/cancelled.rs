@@ -1,22 +1,13 @@
 //! A pod cancels the token that its job shares: the next pod has another, and who has the dead one is told soon.
 
-use super::world::{Process, Replica};
 use super::*;
 
 const JOB: &str = "a";
 
-async fn during(replicas: [&Replica; 2], story: impl Future<Output = ()>) {
-    tokio::select! {
-        _ = async { tokio::join!(replicas[0].run(), replicas[1].run()) } => {}
-        () = story => {}
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_token_is_replaced_and_told_of_within_seconds() {
     let world = World::new();
-    let replicas = ["one", "two"].map(|name| world.replica(name, Process::new(None)));
-    let [one, two] = &replicas;
+    let [one, two] = two(&world);
     let key = key(JOB, "alice");
     world.pods.set(vec![pod("u1", JOB)]);
     let story = async {
@@ -30,14 +21,13 @@ async fn a_cancelled_token_is_replaced_and_told_of_within_seconds() {
         assert!(world.audited().contains(r#""event":"lost""#));
         assert_eq!((world.ledger.len(), world.hadoop.working()), (1, vec![2]));
     };
-    during([one, two], story).await;
+    during([&one, &two], story).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_hadoop_cannot_be_asked_the_held_token_serves() {
     let world = World::new();
-    let replicas = ["one", "two"].map(|name| world.replica(name, Process::new(None)));
-    let [one, two] = &replicas;
+    let [one, two] = two(&world);
     let key = key(JOB, "alice");
     world.pods.set(vec![pod("u1", JOB)]);
     let story = async {
@@ -47,6 +37,6 @@ async fn where_hadoop_cannot_be_asked_the_held_token_serves() {
         assert_eq!(two.answer(&key).await, Some(1));
         assert_eq!(world.hadoop.issued(), 1);
     };
-    during([one, two], story).await;
+    during([&one, &two], story).await;
     assert!(world.noticed().is_empty());
 }

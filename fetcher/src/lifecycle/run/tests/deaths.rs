@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::world::{Process, Replica};
 use super::*;
 
 const MINUTE: u64 = 60_000;

@@ -1,21 +1,9 @@
 //! A ledger that does not write, one that is out of reach, and clocks that disagree.
 
-use super::world::{Process, Replica};
 use super::*;
 
 const MINUTE: u64 = 60_000;
 const INTERVAL: u64 = 20 * MINUTE;
-
-async fn during(replicas: [&Replica; 2], story: impl Future<Output = ()>) {
-    tokio::select! {
-        _ = async { tokio::join!(replicas[0].run(), replicas[1].run()) } => {}
-        () = story => {}
-    }
-}
-
-fn two(world: &World) -> [Replica; 2] {
-    ["one", "two"].map(|name| world.replica(name, Process::new(None)))
-}
 
 #[tokio::test(start_paused = true)]
 async fn conflicts_at_nearly_every_write_cost_time_and_nothing_else() {
