@@ -7,9 +7,10 @@ use std::fmt::Write;
 
 use super::conf::{Conf, FILES};
 
-/// What clients of HDFS, KMS and YARN need, and what they may be tuned by. Not the KMS: whom it concerns the NameNode
-/// tells, and hdfs-native does not start with one in an image without CA certificates.
-const KEYS: [&str; 43] = [
+/// What clients of HDFS, KMS and YARN need, and what they may be tuned by. Of the KMS only what clients of old go by:
+/// others are told by the NameNode, and hdfs-native, which reads `hadoop.security.key.provider.path`, does not start with
+/// one in an image without CA certificates.
+const KEYS: [&str; 44] = [
     "fs.defaultFS",
     "fs.permissions.umask-mode",
     "hadoop.security.authentication",
@@ -22,6 +23,7 @@ const KEYS: [&str; 43] = [
     "dfs.internal.nameservices",
     "dfs.http.policy",
     "dfs.data.transfer.protection",
+    "dfs.encryption.key.provider.uri",
     "dfs.encrypt.data.transfer",
     "dfs.encrypt.data.transfer.algorithm",
     "dfs.encrypt.data.transfer.cipher.suites",

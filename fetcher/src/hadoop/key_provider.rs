@@ -75,6 +75,11 @@ impl KeyProvider {
         all
     }
 
+    /// Where its members are.
+    pub(super) fn addresses(&self) -> &[HostPort] {
+        &self.hosts
+    }
+
     /// The URI as it was read.
     #[must_use]
     pub fn uri(&self) -> &str {

@@ -15,13 +15,12 @@ use super::http::{Host, Login, Request};
 use super::interval::Interval;
 use super::issued::{self, encode};
 use super::key_provider::{InvalidKeyProvider, KeyProvider};
-use super::label::{self, Label};
+use super::label;
 use super::product::Product;
 use super::webhdfs::{KeyProviderAnswer, WebHdfs};
 use super::{HadoopError, Issued, TokenService};
 
 const NAME: &str = "kms";
-const KIND: &str = "kms-dt";
 const PATH: &str = "/v1/";
 /// What its clients send their token by.
 const TOKEN: HeaderName = HeaderName::from_static("x-hadoop-delegation-token");
@@ -128,8 +127,7 @@ impl Kms {
         let call = hosts.call(&self.caller, &request, Some(user.as_str()), |_| false);
         let (answer, host) = call.await?;
         let (token, identifier) = issued::token(&answer, host.base(), user)?;
-        let spellings = provider.spellings().into_iter();
-        let labels: Vec<_> = spellings.map(|text| Label::text(KIND, text)).collect();
+        let labels = label::of_key_provider(provider);
         let copies = label::copies(&token, &labels, host.base()).await?;
         issued::complete(self, &self.interval, copies, &identifier).await
     }

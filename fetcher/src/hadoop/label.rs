@@ -5,11 +5,13 @@ use kube2hadoop_client::credentials::{CredentialsError, Token};
 use super::HadoopError;
 use super::conf::{Gateway, NameService, ResourceManager, Web};
 use super::host::HostPort;
+use super::key_provider::KeyProvider;
 
 const HDFS: &str = "HDFS_DELEGATION_TOKEN";
 const WEBHDFS: &str = "WEBHDFS delegation";
 const SWEBHDFS: &str = "SWEBHDFS delegation";
 const RESOURCE_MANAGER: &str = "RM_DELEGATION_TOKEN";
+const KMS: &str = "kms-dt";
 
 /// One way in which some client looks for a token. Both parts are outside of what the issuer signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +28,7 @@ enum Service {
 }
 
 impl Label {
-    pub(super) fn text(kind: &'static str, service: impl Into<String>) -> Self {
+    fn text(kind: &'static str, service: impl Into<String>) -> Self {
         Self {
             kind,
             service: Service::Text(service.into()),
@@ -99,6 +101,19 @@ pub(super) fn of_managers(managers: &[ResourceManager]) -> Vec<Label> {
         kind: RESOURCE_MANAGER,
         service: Service::Addresses(addresses.collect()),
     }]
+}
+
+/// Clients look for the URI, old ones for the address of the member that they ask (DelegationTokenAuthenticatedURL of 2.7).
+pub(super) fn of_key_provider(provider: &KeyProvider) -> Vec<Label> {
+    let uris = provider.spellings().into_iter();
+    let mut labels: Vec<_> = uris.map(|uri| Label::text(KMS, uri)).collect();
+    for address in provider.addresses() {
+        let label = Label::address(KMS, address);
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    labels
 }
 
 fn web_kind(web: &Web) -> &'static str {

@@ -26,15 +26,16 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// Each delegation token once: what has to be renewed and cancelled. Of its copies the one with the longest service
-    /// text, since that of several KMS names them all, and one of them may be down.
+    /// Each delegation token once: what has to be renewed and cancelled. Of its copies the one that says most of where
+    /// it is from: that with the URI of several KMS names them all, and one of them may be down.
     #[must_use]
     pub fn distinct(&self) -> Vec<&Token> {
+        let says = |token: &Token| (token.service().contains("://"), token.service().len());
         let mut seen: Vec<&Token> = Vec::new();
         for (_, token) in &self.tokens {
             let same = |other: &&mut &Token| other.identifier() == token.identifier();
             match seen.iter_mut().find(same) {
-                Some(other) if other.service().len() < token.service().len() => *other = token,
+                Some(other) if says(other) < says(token) => *other = token,
                 Some(_) => {}
                 None => seen.push(token),
             }

@@ -70,8 +70,8 @@ pub struct HadoopServices {
 /// What clients of old find their KMS by; other key providers (jceks) have no tokens. The first is the one that pods get.
 fn key_provider(conf: &Conf) -> Option<String> {
     let keys = [
-        "hadoop.security.key.provider.path",
         "dfs.encryption.key.provider.uri",
+        "hadoop.security.key.provider.path",
     ];
     let mut uris = keys.into_iter().filter_map(|key| conf.get(key));
     uris.find(|uri| uri.starts_with("kms://"))

@@ -299,7 +299,8 @@ async fn the_kms_is_found_through_the_namenode() {
         .iter()
         .map(|(alias, _)| alias.clone())
         .collect();
-    assert_eq!(aliases, [uri, format!("kms://http@{kms_address}/kms")]);
+    let member = format!("kms://http@{kms_address}/kms");
+    assert_eq!(aliases, [uri, member, kms_address.to_string()]);
     let token = &issued.tokens[0].1;
     assert_eq!(token.kind(), "kms-dt");
     services.get("kms").unwrap().renew(token).await.unwrap();

@@ -35,7 +35,8 @@ pub(super) enum KeyProviderAnswer {
     /// Its URI, exactly as clients will look for it.
     Uri(String),
     None,
-    /// It does not know the question: its clients look into their own configuration.
+    /// It does not know the question, or its answer says nothing of it, as before 2.9: its clients look into their own
+    /// configuration.
     Unknown,
 }
 
@@ -96,10 +97,10 @@ impl WebHdfs {
             other => other?,
         };
         let defaults: DefaultsAnswer = remote::json(&answer, host.base())?;
-        let uri = defaults.defaults.key_provider_uri;
-        Ok(match uri.filter(|uri| !uri.is_empty()) {
+        Ok(match defaults.defaults.key_provider_uri {
+            Some(uri) if uri.is_empty() => KeyProviderAnswer::None,
             Some(uri) => KeyProviderAnswer::Uri(uri),
-            None => KeyProviderAnswer::None,
+            None => KeyProviderAnswer::Unknown,
         })
     }
 

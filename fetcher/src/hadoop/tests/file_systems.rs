@@ -95,7 +95,67 @@ async fn who_cannot_say_which_kms_leaves_it_to_the_configuration() {
     let uri = format!("kms://http@{address}/kms");
     let text = ha_text(&[router]) + &property("hadoop.security.key.provider.path", &uri);
     let issued = issue(&services(&text), "kms").await.unwrap();
-    assert_eq!(labels(&issued), [format!("kms-dt {uri}")]);
+    let copies = [format!("kms-dt {uri}"), format!("kms-dt {address}")];
+    assert_eq!(labels(&issued), copies);
+    assert_eq!(kms.asked("doAs=alice"), 1);
+}
+
+/// A NameNode of 2.7 does not know the question; one that came before the KMS was named does not answer all of it. What
+/// their clients go by is `dfs.encryption.key.provider.uri`.
+#[tokio::test]
+async fn the_kms_of_an_old_namenode_is_what_its_clients_are_told() {
+    let unknown = r#"{"RemoteException":{"exception":"IllegalArgumentException","javaClassName":"java.lang.IllegalArgumentException","message":"Invalid value for webhdfs parameter \"op\": No enum constant org.apache.hadoop.hdfs.web.resources.GetOpParam.Op.GETSERVERDEFAULTS"}}"#;
+    let silent = r#"{"FsServerDefaults":{"blockSize":134217728,"keyProviderUri":null}}"#;
+    let (kms, address) = Fake::default().start().await;
+    let uri = format!("kms://http@localhost:{}/kms", address.port());
+    let site = property("dfs.encryption.key.provider.uri", &uri)
+        + &property("hadoop.security.key.provider.path", "kms://http@b:1/kms");
+    for recorded in [(400, unknown), (200, silent)] {
+        let fake = Fake::default();
+        *fake.always.lock().unwrap() = Some(recorded);
+        let (_, namenode) = fake.start().await;
+        let services = services(&(ha_text(&[namenode]) + &site));
+        let issued = issue(&services, "kms").await.unwrap();
+        let expected = [
+            format!("kms-dt {uri}"),
+            format!("kms-dt {address}"),
+            format!("kms-dt localhost:{}", address.port()),
+        ];
+        assert_eq!(labels(&issued), expected);
+        let told = String::from_utf8_lossy(&services.client_conf()["core-site.xml"]).into_owned();
+        assert!(
+            told.contains(&uri) && !told.contains("key.provider.path"),
+            "{told}"
+        );
+    }
+    assert_eq!(kms.asked("doAs=alice"), 2);
+}
+
+/// The one that has a KMS knows which; none means that there is none, whatever else is configured.
+#[tokio::test]
+async fn a_namenode_that_says_it_has_no_kms_is_believed() {
+    let (_, namenode) = Fake::default().start().await;
+    let text =
+        ha_text(&[namenode]) + &property("dfs.encryption.key.provider.uri", "kms://http@b:1/kms");
+    let issued = issue(&services(&text), "kms").await.unwrap();
+    assert!(issued.tokens.is_empty());
+}
+
+/// It names all members, however short it is.
+#[tokio::test]
+async fn a_kms_is_renewed_by_the_copy_with_its_uri() {
+    let (kms, address) = Fake::default().start().await;
+    let uri = format!("kms://http@127.0.0.1:{}/k", address.port());
+    let (namenode, at) = Fake::default().start().await;
+    *namenode.key_provider.lock().unwrap() = uri.clone();
+    let mut issued = issue(&services(&ha_text(&[at])), "kms").await.unwrap();
+    let long = "[2001:db8:1111:2222:3333:4444:5555:6666]:9600";
+    let copy = issued.tokens[0].1.relabelled("kms-dt", long).unwrap();
+    for at in [0, issued.tokens.len()] {
+        issued.tokens.insert(at, (long.into(), copy.clone()));
+        let distinct = issued.distinct();
+        assert_eq!((distinct.len(), distinct[0].service()), (1, uri.as_str()));
+    }
     assert_eq!(kms.asked("doAs=alice"), 1);
 }
 
