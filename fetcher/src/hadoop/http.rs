@@ -17,6 +17,7 @@ use reqwest::redirect::Policy;
 use zeroize::Zeroizing;
 
 use super::HadoopError;
+use super::patience::Patience;
 use super::remote::{self, Answer};
 use super::spnego::{Negotiate, SpnegoError};
 use super::trust::{self, HttpSetupError};
@@ -168,6 +169,7 @@ impl<'a> Request<'a> {
 pub struct Http {
     client: reqwest::Client,
     negotiate: Arc<dyn Negotiate>,
+    patience: Patience,
     timeout: Duration,
 }
 
@@ -192,6 +194,7 @@ impl Http {
         Ok(Self {
             client,
             negotiate,
+            patience: Patience::new(timeout),
             timeout,
         })
     }
@@ -263,10 +266,8 @@ impl Http {
 
     /// One Kerberos exchange, both ways.
     async fn exchange(&self, host: &Host) -> Result<Cookie, HadoopError> {
-        let started = tokio::time::timeout(self.timeout, self.negotiate.start(&host.name)).await;
-        let started = started
-            .unwrap_or(Err(SpnegoError::Timeout))
-            .map_err(Arc::new)?;
+        let started = self.patience.start(&*self.negotiate, &host.name).await;
+        let started = started.map_err(Arc::new)?;
         let token = Zeroizing::new(format!("Negotiate {}", STANDARD.encode(started.token())));
         let header = secret_header(&token).map(|value| (AUTHORIZATION, value));
         let login = Request::new(host.login.method.clone(), host.login.path);

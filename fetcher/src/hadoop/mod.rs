@@ -15,6 +15,7 @@ mod key_provider;
 pub mod keytab;
 mod kms;
 mod label;
+mod patience;
 mod product;
 mod remote;
 mod resource_manager;

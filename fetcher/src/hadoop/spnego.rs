@@ -187,14 +187,12 @@ impl Exchange for Started {
     }
 }
 
-/// Errors of the SPNEGO mechanism are all alike: the same again with plain Kerberos says more.
+/// Errors of the SPNEGO mechanism are all alike, so plain Kerberos gets the ticket: its errors say more, and a KDC that
+/// does not answer is waited for once.
 fn start(principal: &Principal, host: &str) -> Result<Started, SpnegoError> {
-    begin(principal, host, GSS_MECH_SPNEGO).map_err(|error| {
-        match begin(principal, host, GSS_MECH_KRB5) {
-            Ok(_) => *error,
-            Err(clearer) => *clearer,
-        }
-    })
+    let ticket = begin(principal, host, GSS_MECH_KRB5);
+    let started = ticket.and_then(|_| begin(principal, host, GSS_MECH_SPNEGO));
+    started.map_err(|error| *error)
 }
 
 fn begin(

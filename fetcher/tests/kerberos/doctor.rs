@@ -66,7 +66,7 @@ impl Told {
 }
 
 /// A NameNode that is never up: tickets for it can be had all the same.
-fn write_hadoop_conf(directory: &Path) {
+pub(crate) fn write_hadoop_conf(directory: &Path) {
     let site = |properties: &[(&str, &str)]| {
         let properties: String = properties
             .iter()

@@ -1,83 +1,33 @@
 //! One process for hours: tickets end, keys are changed, KDCs die.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::net::UdpSocket;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use kube2hadoop_fetcher::hadoop::spnego::{Negotiate, Spnego};
 
 use crate::kdc::{Kdc, REALM, free_address};
+use crate::process::{Process, serve};
 use crate::wait_until;
 
 const OURS: &str = "kube2hadoop";
-/// Before each answer of the process, among what libtest prints.
-const ANSWER: &str = "answer: ";
+const PROCESS: &str = "long_lived::process";
 /// `hadoop.timeoutSeconds`, unless the operator says otherwise.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Not a test: what the process of [`Process`] does. It begins an exchange for each line it is given, and says how
+/// Not a test: what a [`Process`] does. It begins an exchange for each line it is given, and says how
 /// that went.
 #[test]
 #[ignore = "a process of the tests beside it"]
 fn process() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let spnego = Spnego::new(format!("{OURS}@{REALM}").parse().unwrap());
-    for host in std::io::stdin().lines() {
-        let answer = match runtime.block_on(spnego.start(&host.unwrap())) {
-            Ok(_) => "good".to_owned(),
-            Err(error) => error.reason().to_owned(),
-        };
-        println!("\n{ANSWER}{answer}");
-    }
-}
-
-/// A process that authenticates with a keytab, as the fetcher does. Its environment is its own.
-struct Process {
-    child: Child,
-    ask: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Process {
-    fn start(krb5_conf: &Path, keytab: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["long_lived::process", "--exact", "--ignored", "--nocapture"])
-            .env("KRB5_CONFIG", krb5_conf)
-            .env("KRB5_CLIENT_KTNAME", keytab)
-            .env("KRB5CCNAME", "MEMORY:process")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let ask = child.stdin.take().unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap());
-        Self {
-            child,
-            ask,
-            answers,
-        }
-    }
-
-    /// `good`, or the reason.
-    fn answer(&mut self) -> String {
-        writeln!(self.ask, "localhost").unwrap();
-        let lines = (&mut self.answers).lines();
-        lines
-            .map(Result::unwrap)
-            .find_map(|line| line.strip_prefix(ANSWER).map(str::to_owned))
-            .expect("the process has ended")
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    serve(|host| match runtime.block_on(spnego.start(host)) {
+        Ok(_) => "good".to_owned(),
+        Err(error) => error.reason().to_owned(),
+    });
 }
 
 /// A Secret as the kubelet mounts it: a new version is a new directory, and one symbolic link is replaced.
@@ -110,24 +60,26 @@ fn tickets_are_renewed_and_a_changed_keytab_is_taken_up() {
     let kdc = Kdc::start();
     kdc.add(OURS, "-maxlife 4s");
     let mounted = Mounted::new(&kdc);
-    let mut process = Process::start(&kdc.conf_of(&[kdc.address()]), &mounted.keytab());
-    assert_eq!(process.answer(), "good");
+    let mut process = Process::start(PROCESS, &kdc.conf_of(&[kdc.address()]), &mounted.keytab());
+    assert_eq!(process.answer("localhost"), "good");
     let first = kdc.logins();
     wait_until("another ticket", || {
-        assert_eq!(process.answer(), "good");
+        assert_eq!(process.answer("localhost"), "good");
         kdc.logins() > first
     });
     // From here on the KDC knows another key only, and the keytab has it.
     mounted.export(&kdc, "..second");
     let second = kdc.logins();
     wait_until("a ticket by the new key", || {
-        assert_eq!(process.answer(), "good");
+        assert_eq!(process.answer("localhost"), "good");
         kdc.logins() > second
     });
     // Nobody has the next key: the last ticket serves until it ends.
     kdc.admin(&format!("cpw -randkey {OURS}"));
-    wait_until("the last ticket to end", || process.answer() != "good");
-    assert_eq!(process.answer(), "kerberos-ticket-ended");
+    wait_until("the last ticket to end", || {
+        process.answer("localhost") != "good"
+    });
+    assert_eq!(process.answer("localhost"), "kerberos-ticket-ended");
 }
 
 /// Two of three KDCs are dead: one refuses connections, one says nothing.
@@ -138,9 +90,9 @@ fn a_kdc_that_is_dead_is_passed_over_within_the_limit() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let silent_address = silent.local_addr().unwrap().to_string();
     let conf = kdc.conf_of(&[&free_address(), &silent_address, kdc.address()]);
-    let mut process = Process::start(&conf, &keytab);
+    let mut process = Process::start(PROCESS, &conf, &keytab);
     let asked = Instant::now();
-    assert_eq!(process.answer(), "good");
+    assert_eq!(process.answer("localhost"), "good");
     let took = asked.elapsed();
     assert!(took < LIMIT, "a ticket took {took:?}");
 }

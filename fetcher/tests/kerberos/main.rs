@@ -11,6 +11,8 @@
 mod doctor;
 mod kdc;
 mod long_lived;
+mod process;
+mod silent;
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
 //! What libkrb5's codes mean for an operator.
 
+use kube2hadoop_client::contract::Timestamp;
 use thiserror::Error;
 
 use super::Principal;
@@ -49,6 +50,10 @@ pub enum SpnegoError {
         "Kerberos did not answer in time: see that the KDCs of krb5.conf (KRB5_CONFIG) can be reached, and that those named first answer"
     )]
     Timeout,
+    #[error(
+        "no KDC answered at {0}, and none has been asked since: see that the KDCs of krb5.conf (KRB5_CONFIG) can be reached"
+    )]
+    Silent(Timestamp),
     #[error("the service is stopping")]
     Stopped,
 }
@@ -80,7 +85,7 @@ impl SpnegoError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Keytab(_) => "keytab",
-            Self::KdcUnreachable(_) | Self::Timeout => "kdc-unreachable",
+            Self::KdcUnreachable(_) | Self::Timeout | Self::Silent(_) => "kdc-unreachable",
             Self::RealmUnknown { .. } => "kerberos-realm-unknown",
             Self::PrincipalUnknown { .. } => "kerberos-principal-unknown",
             Self::PrincipalLocked { .. } => "kerberos-principal-locked",
