@@ -1,5 +1,6 @@
 //! What WebHDFS, HttpFS and the KMS have in common: the shape of their token operations.
 
+use ::http::HeaderName;
 use kube2hadoop_client::credentials::{Identifier, Token};
 use kube2hadoop_client::secret::SecretString;
 use kube2hadoop_stamp::HadoopUser;
@@ -10,6 +11,9 @@ use zeroize::Zeroizing;
 use super::interval::{Dates, Interval};
 use super::remote::{self, Answer};
 use super::{HadoopError, Issued, TokenService};
+
+/// By what a request is its token's owner's, where it is not by the query (DelegationTokenAuthenticator).
+pub(super) const OWNER: HeaderName = HeaderName::from_static("x-hadoop-delegation-token");
 
 #[derive(Deserialize)]
 struct TokenAnswer {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ::http::{HeaderName, Method};
+use ::http::Method;
 use futures::future::{BoxFuture, FutureExt, join_all};
 use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
@@ -22,8 +22,6 @@ use super::{HadoopError, Issued, TokenService};
 
 const NAME: &str = "kms";
 const PATH: &str = "/v1/";
-/// What its clients send their token by.
-const TOKEN: HeaderName = HeaderName::from_static("x-hadoop-delegation-token");
 /// What gives its address.
 const SETTING: &str = "hadoop.security.key.provider.path of the NameNodes";
 /// The KMS's own default (hadoop.kms.authentication.delegation-token.renew-interval.sec).
@@ -230,7 +228,7 @@ impl TokenService for Kms {
                 return Ok(true);
             };
             let text = token.to_url_string();
-            let options = Request::new(Method::OPTIONS, PATH).secret(TOKEN, text.expose());
+            let options = Request::new(Method::OPTIONS, PATH).secret(issued::OWNER, text.expose());
             let (hosts, request) = (self.hosts(&provider), options.by_token());
             let call = hosts.call(&self.caller, &request, None, HadoopError::lost);
             issued::known(call.await.map(drop))

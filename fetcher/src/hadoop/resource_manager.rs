@@ -24,6 +24,9 @@ const PATH: &str = "/ws/v1/cluster/delegation-token";
 const EXPIRATION: &str = "/ws/v1/cluster/delegation-token/expiration";
 /// Answered by active and standby alike.
 const LOGIN: &str = "/ws/v1/cluster/info";
+/// Answered by the active only.
+const METRICS: &str = "/ws/v1/cluster/metrics";
+/// By what the token is named that a request is about.
 const TOKEN: HeaderName = HeaderName::from_static("hadoop-yarn-rm-delegation-token");
 
 /// One ResourceManager, or an HA group.
@@ -141,6 +144,23 @@ impl TokenService for ResourceManagers {
             let text = token.to_url_string();
             let request = Request::new(Method::DELETE, PATH).secret(TOKEN, text.expose());
             issued::gone(self.call(&request, None).await.map(drop))
+        }
+        .boxed()
+    }
+
+    /// A standby knows no tokens: one that all deny is unknown for certain only while one of them leads. A web port that
+    /// asks nobody for a ticket denies none.
+    fn is_known<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<bool, HadoopError>> {
+        async move {
+            let text = token.to_url_string();
+            let request = Request::get(LOGIN).secret(issued::OWNER, text.expose());
+            let (request, also) = (request.by_token(), HadoopError::lost);
+            let used = self.hosts.call(&self.caller, &request, None, also).await;
+            let known = issued::known(used.map(drop))?;
+            if !known {
+                self.call(&Request::get(METRICS), None).await?;
+            }
+            Ok(known)
         }
         .boxed()
     }

@@ -60,8 +60,7 @@ pub trait TokenService: Send + Sync {
     fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>>;
 
     /// Whether the token is still known, for all that can be told: false is certain. Asked with nothing but the token,
-    /// so that it works without a KDC. Services are true by default: of a ResourceManager's web port it is not certain
-    /// that it checks tokens at all, nor that a standby does not deny those of the active.
+    /// so that it works without a KDC.
     fn is_known<'a>(&'a self, _token: &'a Token) -> BoxFuture<'a, Result<bool, HadoopError>> {
         std::future::ready(Ok(true)).boxed()
     }

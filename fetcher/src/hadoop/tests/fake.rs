@@ -117,6 +117,8 @@ impl Fake {
                     ),
                 )
             }
+            // A ResourceManager of its cluster.
+            ("GET", "") => response(200, r#"{"clusterInfo":{"haState":"ACTIVE"}}"#),
             ("GET", query) if query.contains("delegation=") => {
                 response(200, r#"{"Path":"/user/alice"}"#)
             }

@@ -19,7 +19,7 @@ const BECOMING_ACTIVE: Recorded = (
     403,
     r#"{"RemoteException":{"exception":"SecurityException","message":"Failed to obtain user group information: org.apache.hadoop.ipc.RetriableException: org.apache.hadoop.security.token.SecretManager$InvalidToken: Token for real user: , can't be found in cache"}}"#,
 );
-const KMS_CANCELLED: Recorded = (
+pub(super) const KMS_CANCELLED: Recorded = (
     403,
     r#"{"RemoteException":{"message":"org.apache.hadoop.security.token.SecretManager$InvalidToken: Token for real user: k2h, can't be found in cache","exception":"AuthenticationException","javaClassName":"org.apache.hadoop.security.authentication.client.AuthenticationException"}}"#,
 );

@@ -1,5 +1,6 @@
 //! ResourceManagers: their own API, their own identifiers, and who leads.
 
+use super::known::KMS_CANCELLED as DENIED;
 use super::*;
 
 const STANDBY_MANAGER: Recorded = (
@@ -70,6 +71,34 @@ async fn a_token_is_issued_renewed_and_cancelled_by_who_leads() {
     service.cancel(token).await.unwrap();
     assert!(service.renew(token).await.unwrap_err().lost());
     assert_eq!((standby.asked(""), leader.asked("doAs=alice")), (1, 1));
+}
+
+/// A standby denies every token, too.
+#[tokio::test]
+async fn a_token_is_unknown_only_where_who_leads_says_so() {
+    let (standby, first) = Fake::default().start().await;
+    let (leader, second) = Fake::default().start().await;
+    let services = yarn(&[second, first]);
+    let issued = issue(&services, "yarn").await.unwrap();
+    let deny = |manager: &Fake, denies| {
+        let denial = if denies { Some(DENIED) } else { None };
+        manager.script.lock().unwrap().extend(denial);
+    };
+    for (denied_by_leader, leads, answer) in [
+        (false, true, Some(true)),
+        (true, true, Some(false)),
+        (true, false, None),
+    ] {
+        *standby.always.lock().unwrap() = Some(STANDBY_MANAGER);
+        *leader.always.lock().unwrap() = (!leads).then_some(STANDBY_MANAGER);
+        deny(&standby, true);
+        deny(&leader, denied_by_leader);
+        let services = yarn(&[first, second]);
+        let service = services.get("yarn").unwrap();
+        let said = service.is_known(issued.distinct()[0]).await;
+        assert_eq!(said.ok(), answer);
+    }
+    assert!(standby.script.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
