@@ -110,6 +110,9 @@ async fn renew(service: &dyn TokenService, file: &Path) -> Result<String> {
     let mut until = String::new();
     for token in issued(file)?.distinct() {
         until += &format!(" {}", service.renew(token).await?);
+        for host in service.strangers_to(token).await {
+            until += &format!(", unknown to {host}");
+        }
     }
     Ok(format!("renewed until{until}"))
 }
@@ -118,9 +121,11 @@ async fn cancel(service: &dyn TokenService, file: &Path) -> Result<String> {
     let issued = issued(file)?;
     let tokens: Vec<&Token> = issued.distinct();
     for token in &tokens {
+        anyhow::ensure!(service.is_known(token).await?, "it is unknown too early");
         service.cancel(token).await?;
         // Whoever comes late finds it done.
         service.cancel(token).await?;
+        anyhow::ensure!(!service.is_known(token).await?, "it is known too long");
         let renewed = service.renew(token).await;
         anyhow::ensure!(
             renewed.as_ref().is_err_and(|error| error.lost()),

@@ -1,5 +1,5 @@
 //! Servers beside the main cluster, which only some cases start: an https-only HDFS with a CA of its own, a router and
-//! an HttpFS before it, two KMS that share no tokens, and two ResourceManagers.
+//! an HttpFS before it, two KMS, and two ResourceManagers.
 
 mod configuration;
 mod pod;
@@ -12,6 +12,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+pub use pod::Tokens;
 pub use server::Server;
 
 use super::requirements::{self, ANNEX, CURRENT};
@@ -69,6 +70,11 @@ impl Annex {
     pub fn start(&self, server: Server) -> Result<()> {
         server.start()?;
         server.ready()
+    }
+
+    /// The KMS share their tokens no more; those that run have to be started again.
+    pub fn part_the_kms(&self) -> Result<()> {
+        configuration::part_the_kms()
     }
 
     /// Hands the lead to one of the ResourceManagers.

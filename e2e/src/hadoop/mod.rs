@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-pub use annex::{Annex, Server};
+pub use annex::{Annex, Server, Tokens};
 pub use namenodes::{NameNode, active};
 pub use release_2::{Client, Release2};
 

@@ -4,7 +4,10 @@
 use anyhow::{Result, ensure};
 
 use super::scene::{Scene, says};
-use crate::hadoop::Server;
+use crate::hadoop::{Annex, Server, Tokens};
+
+/// Empty: there is no DataNode, but its key has to be decrypted all the same.
+const ENCRYPTED: &str = "/three/zone/encrypted";
 
 /// ViewFS over HA, a single NameNode and a router; webhdfs://, swebhdfs:// and HttpFS; an encryption zone, and two KMS;
 /// all of them https with a private CA but for the main cluster.
@@ -19,15 +22,22 @@ pub(super) fn of_an_https_only_cluster(scene: &Scene<'_>) -> Result<()> {
     annex.hdfs(&["-mkdir", "/zone"])?;
     annex.hdfs(&["-chmod", "1777", "/", "/zone"])?;
     annex.encrypt("/zone")?;
-
     let tokens = annex.issue("ns1,ns3,ns-fed,httpfs.hadoop.test,kms")?;
+    serve_everywhere(&tokens)?;
+    kms_that_share_their_tokens(&annex, &tokens)?;
+    let refused = tokens.hdfs(&["-ls", "/routed"]);
+    ensure!(refused.is_err(), "a cancelled token lists files");
+    kms_that_do_not(&annex)
+}
+
+fn serve_everywhere(tokens: &Tokens) -> Result<()> {
     tokens.hdfs(&[
         "-touchz",
         "hdfs://nn3.hadoop.test:8020/by-address",
         "/three/by-mount",
         "hdfs://ns-fed/by-router",
         "/routed/by-mounted-router",
-        "/three/zone/encrypted",
+        ENCRYPTED,
     ])?;
     tokens.hdfs(&["-mkdir", "swebhdfs://httpfs.hadoop.test:14000/by-httpfs"])?;
     let seen = tokens.hdfs(&[
@@ -55,23 +65,41 @@ pub(super) fn of_an_https_only_cluster(scene: &Scene<'_>) -> Result<()> {
             "{file} is not alice's:\n{seen}"
         );
     }
+    Ok(())
+}
 
-    says(
-        &tokens.renew()?,
-        &["ns1: renewed until 1", "ns-fed: renewed"],
-    )?;
-    says(&tokens.cancel()?, &["ns3: cancelled 1", "kms: cancelled 2"])?;
-    let refused = tokens.hdfs(&["-ls", "/routed"]);
-    ensure!(refused.is_err(), "a cancelled token lists files");
-
-    // The pair shares no tokens: this one is of its second KMS, and the first knows nothing of it.
+/// The first has issued. With its token the second decrypts, and renews it; the first still has it after a restart.
+/// Each reads its keys when it starts, so the second comes only now.
+fn kms_that_share_their_tokens(annex: &Annex, tokens: &Tokens) -> Result<()> {
+    for service in [
+        "kms://https@kms3.hadoop.test;kms4.hadoop.test:9600/kms",
+        "kms://https@kms3.hadoop.test:9600/kms",
+        "kms://https@kms4.hadoop.test:9600/kms",
+    ] {
+        says(&tokens.said, &[&format!("kms-dt {service}")])?;
+    }
     annex.start(Server::Kms4)?;
     annex.stop(Server::Kms3)?;
-    let of_the_second = annex.issue("kms")?;
+    tokens.hdfs(&["-cat", ENCRYPTED])?;
+    let renewed = ["ns1: renewed until 1", "ns-fed: renewed", "kms: renewed"];
+    says(&tokens.renew()?, &renewed)?;
     annex.start(Server::Kms3)?;
-    says(&of_the_second.renew()?, &["kms: renewed until 1"])?;
-    says(&of_the_second.cancel()?, &["kms: cancelled 2"])?;
-    Ok(())
+    let renewed = tokens.renew()?;
+    ensure!(!renewed.contains("unknown to"), "{renewed}");
+    annex.stop(Server::Kms4)?;
+    says(&tokens.cancel()?, &["ns3: cancelled 1", "kms: cancelled 2"])
+}
+
+/// A token is the second's, and the first knows nothing of it.
+fn kms_that_do_not(annex: &Annex) -> Result<()> {
+    annex.part_the_kms()?;
+    annex.stop(Server::Kms3)?;
+    annex.start(Server::Kms4)?;
+    let tokens = annex.issue("kms")?;
+    annex.start(Server::Kms3)?;
+    let renewed = "kms: renewed until 1";
+    says(&tokens.renew()?, &[renewed, "unknown to https://kms3"])?;
+    says(&tokens.cancel()?, &["kms: cancelled 2"])
 }
 
 /// Two of them, of which the second leads.

@@ -48,6 +48,12 @@ const CLIENT_FILES: [(&str, &str); 2] = [
 /// A web server that lets nobody in without a ticket. Only a ResourceManager waits to be told.
 const FILTERS: &str = "<property><name>hadoop.http.filter.initializers</name><value>org.apache.hadoop.security.AuthenticationFilterInitializer</value></property>";
 
+/// Where the KMS share their tokens. The router's are in the same ZooKeeper.
+const TOKEN_STORE: &str = "<property><name>hadoop.kms.authentication.zk-dt-secret-manager.enable</name><value>true</value></property>
+  <property><name>hadoop.kms.authentication.zk-dt-secret-manager.zkConnectionString</name><value>zk.hadoop.test:2181</value></property>
+  <property><name>hadoop.kms.authentication.zk-dt-secret-manager.zkAuthType</name><value>none</value></property>
+  <property><name>hadoop.kms.authentication.zk-dt-secret-manager.znodeWorkingPath</name><value>kms</value></property>";
+
 /// The configuration of clients of all clusters.
 pub(super) fn client() -> PathBuf {
     home().join("client-conf")
@@ -69,6 +75,16 @@ pub(super) fn write() -> Result<()> {
     // An operator's own file: pods get of it what is theirs.
     let yarn = render(template!("yarn-site.xml").1, Server::ZooKeeper);
     put(client().join("yarn-site.xml"), &yarn)
+}
+
+/// From its next start on each KMS keeps its tokens for itself.
+pub(super) fn part_the_kms() -> Result<()> {
+    let (name, template) = template!("kms-site.xml");
+    let template = template.replace("{{TOKEN_STORE}}", "");
+    for server in [Server::Kms3, Server::Kms4] {
+        put(server.conf().join(name), &render(&template, server))?;
+    }
+    Ok(())
 }
 
 /// System properties besides those of every server.
@@ -104,6 +120,7 @@ fn render(template: &str, server: Server) -> String {
     template
         .replace("{{FILTERS}}", if manager { FILTERS } else { "" })
         .replace("{{RM_ID}}", if manager { &rm_id } else { "" })
+        .replace("{{TOKEN_STORE}}", TOKEN_STORE)
         .replace("{{ID}}", id)
         .replace("{{HOST}}", &format!("{id}.hadoop.test"))
         .replace("{{CONF}}", &server.conf().to_string_lossy())

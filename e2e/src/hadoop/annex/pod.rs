@@ -21,30 +21,33 @@ pub struct Tokens {
     ca: PathBuf,
     directory: PathBuf,
     only: &'static str,
+    /// Kind and service text of each, as the file has them.
+    pub said: String,
 }
 
 impl Annex {
     /// Gets alice's tokens of these services, parted by commas.
     pub fn issue(&self, only: &'static str) -> Result<Tokens> {
-        let tokens = Tokens {
+        let mut tokens = Tokens {
             program: dist::debug_example("token_file")?,
             conf: self.conf_dir(),
             ca: self.ca(),
             directory: home().join("pod"),
             only,
+            said: String::new(),
         };
-        tokens.deed("issue")?;
+        tokens.said = tokens.deed("issue")?;
         Ok(tokens)
     }
 }
 
 impl Tokens {
-    /// Renews each; gives what the example says.
+    /// Renews each; gives what the example says, which names the servers that know nothing of one.
     pub fn renew(&self) -> Result<String> {
         self.deed("renew")
     }
 
-    /// Cancels each, twice, and makes sure that each is lost then.
+    /// Cancels each, twice, and makes sure that its servers know it before that, and not after.
     pub fn cancel(&self) -> Result<String> {
         self.deed("cancel")
     }
