@@ -6,7 +6,8 @@ use super::{java, namenodes, servers, web};
 use crate::{process, progress};
 
 const SUPERUSER: &str = "hdfs";
-const KEY: &str = "secure-zone";
+/// Made for the zones of tests.
+pub(super) const KEY: &str = "secure-zone";
 /// Encrypted with [`KEY`]; alice's alone.
 const ZONE: &str = "/secure-zone";
 const PUBLIC: &str = "/data/public/greeting";

@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::requirements::{CURRENT, OLDEST};
-use super::{files, java, kerberos};
+use super::{files, java, kerberos, layout};
 use crate::{process, progress};
 
 const DAEMON: &str = "hadoop-2-nn1";
 const NAMENODE: &str = "org.apache.hadoop.hdfs.server.namenode.NameNode";
+const FS_SHELL: &str = "org.apache.hadoop.fs.FsShell";
 const READY: Duration = Duration::from_secs(60);
 const ENDPOINTS: [(&str, u16); 2] = [("nn1.hadoop.test", 18020), ("nn1.hadoop.test", 19870)];
 
@@ -73,12 +74,12 @@ impl Release2 {
         self.tool(class, &["-transitionToActive", "--forceactive", "nn1"])
     }
 
-    /// Lets a user write somewhere.
-    pub fn make_home(&self, user: &str) -> Result<()> {
-        let shell = "org.apache.hadoop.fs.FsShell";
-        let home = format!("/user/{user}");
-        self.tool(shell, &["-mkdir", "-p", &home])?;
-        self.tool(shell, &["-chown", user, &home])
+    /// Lets a user write somewhere, by a key of the main cluster's KMS.
+    pub fn make_zone(&self, directory: &str, user: &str) -> Result<()> {
+        self.tool(FS_SHELL, &["-mkdir", directory])?;
+        self.tool(FS_SHELL, &["-chown", user, directory])?;
+        let zone = ["-createZone", "-keyName", layout::KEY, "-path", directory];
+        self.tool("org.apache.hadoop.hdfs.tools.CryptoAdmin", &zone)
     }
 
     fn tool(&self, class: &str, args: &[&str]) -> Result<()> {
@@ -91,16 +92,21 @@ impl Release2 {
     pub fn hdfs_by_token(
         &self,
         client: Client,
-        conf: &Path,
-        tokens: &Path,
+        held: (&Path, &Path),
         args: &[&str],
     ) -> Result<String> {
         let release = match client {
             Client::Same => OLDEST,
             Client::Current => CURRENT,
         };
-        let shell = "org.apache.hadoop.fs.FsShell";
-        process::run(&mut java::bearer_tool(release, (conf, tokens), shell, args))
+        process::run(&mut java::bearer_tool(release, held, FS_SHELL, args))
+    }
+
+    /// `hadoop key list` of 2.7 in the same way.
+    pub fn keys_by_token(&self, held: (&Path, &Path)) -> Result<String> {
+        let shell = "org.apache.hadoop.crypto.key.KeyShell";
+        let list = ["list", "-provider", "kms://http@kms.hadoop.test:9600/kms"];
+        process::run(&mut java::bearer_tool(OLDEST, held, shell, &list))
     }
 }
 

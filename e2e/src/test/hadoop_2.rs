@@ -1,5 +1,5 @@
 //! The oldest Hadoop that is supported, 2.7: its NameNode issues, renews and cancels, and clients of both releases
-//! read the token file.
+//! read the token file, in an encryption zone whose KMS the NameNode cannot name.
 
 use std::fs;
 use std::path::Path;
@@ -15,6 +15,7 @@ use crate::hadoop::{Client, Release2};
 use crate::process::wait_until;
 use crate::stage::{NAMESPACE, Outside, Settings};
 
+const ZONE: &str = "/zone";
 const LEASE: &str = "kube2hadoop-fetcher-2";
 /// Grace, the settling of marked records, and a busy machine.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -49,7 +50,7 @@ fn from_issue_to_cancellation(scene: &Scene<'_>, ledger: &str) -> Result<()> {
     );
     says(&waiting.body, &["standby", "nn2.hadoop.test"])?;
     hadoop.make_active()?;
-    hadoop.make_home("alice")?;
+    hadoop.make_zone(ZONE, "alice")?;
 
     let held = tempfile::tempdir()?;
     let answer = issued(&outside, &alices)?;
@@ -123,16 +124,21 @@ fn unpack(answer: &Value, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Each makes a directory as alice, and sees whose it is.
+/// Each makes something in the zone as alice, and sees whose it is. The old one cannot close an encrypted file under
+/// this JDK; it asks the KMS for its keys.
 fn clients_use(hadoop: &Release2, held: &Path) -> Result<()> {
-    for client in [Client::Same, Client::Current] {
-        let hdfs = |args: &[&str]| hadoop.hdfs_by_token(client, held, &held.join("tokens"), args);
-        let directory = format!("/user/alice/{client:?}");
-        hdfs(&["-mkdir", "-p", &directory])?;
-        let owner = hdfs(&["-stat", "%u", &directory])?;
-        ensure!(owner.trim() == "alice", "{directory} belongs to {owner}");
+    let held = (held, &*held.join("tokens"));
+    for (client, make) in [
+        (Client::Same, &["-mkdir", "-p"][..]),
+        (Client::Current, &["-touchz"]),
+    ] {
+        let hdfs = |args: &[&str]| hadoop.hdfs_by_token(client, held, args);
+        let path = format!("{ZONE}/{client:?}");
+        hdfs(&[make, &[&path]].concat())?;
+        let owner = hdfs(&["-stat", "%u", &path])?;
+        ensure!(owner.trim() == "alice", "{path} belongs to {owner}");
     }
-    Ok(())
+    says(&hadoop.keys_by_token(held)?, &["secure-zone"])
 }
 
 /// When what is kept of the NameNode's tokens was renewed last; none when nothing is kept.
