@@ -92,7 +92,6 @@ impl Admission<'_> {
             from_pod: self.request.user_info.is_pod(),
             caller_pod: self.context.caller.pod.as_ref(),
             template: template.as_ref(),
-            unnamed_itself: false,
             owned: policy.identity.owned(username, &self.pod.metadata),
             service_account_in_scope: self.context.caller.service_account_in_scope,
             namespace_run_as: self.context.caller.namespace_run_as.as_deref(),
