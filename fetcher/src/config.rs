@@ -13,6 +13,7 @@
 //! deny: [hdfs, yarn]
 //! policy: {requireTokenGuard: true}
 //! attestation: {podIp: false}
+//! webhookConfiguration: kube2hadoop
 //! guards:
 //!   identityIsImmutable: kube2hadoop-identity-is-immutable
 //!   tokenGuard: kube2hadoop-token-guard
@@ -87,6 +88,9 @@ pub struct Config {
     pub policy: Policy,
     #[serde(default)]
     pub attestation: Attestation,
+    /// The MutatingWebhookConfiguration that `doctor` looks at.
+    #[serde(default = "default_name")]
+    pub webhook_configuration: String,
     #[serde(default)]
     pub guards: GuardNames,
     pub hadoop: HadoopSource,
@@ -206,6 +210,7 @@ impl Config {
             ("namespace", &self.namespace),
             ("issuer", &self.issuer),
             ("audience", &self.audience),
+            ("webhookConfiguration", &self.webhook_configuration),
             (
                 "guards.identityIsImmutable",
                 &self.guards.identity_is_immutable,

@@ -10,15 +10,17 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 
 use crate::chain;
-use crate::config::{Config, Standing};
+use crate::config::{Config, Standing, TlsSource};
 use crate::hadoop::{HadoopServices, TokenService};
 use crate::issue::configured::{Configured, settings};
 use crate::metrics::Metrics;
+use crate::serving_cert::{CertError, Pair};
 use crate::stamp_keys::{self, StampKeys};
 use crate::{serve, serving_cert};
 
 mod clock;
 mod kerberos;
+mod registration;
 
 /// One thing looked at.
 #[derive(Debug, Serialize, PartialEq, Eq)]
@@ -183,11 +185,28 @@ async fn cluster(config: &Config) -> Vec<Finding> {
         ));
     }
     findings.push(Finding::of("stamp keys", stamp_keys(config, &client).await));
-    findings.push(Finding::of(
-        "serving certificate",
-        certificate(config, &client).await,
-    ));
+    let pair = certificate(config, &client).await;
+    let fits = pair
+        .as_ref()
+        .map(|_| "certificate and key fit together".into());
+    findings.push(Finding::of("serving certificate", fits));
+    findings.extend(registration(config, &client, pair.ok().as_ref()).await);
     findings
+}
+
+async fn registration(config: &Config, client: &Client, pair: Option<&Pair>) -> Vec<Finding> {
+    const REGISTRATION: &str = "registration";
+    // One from files is of another CA than the webhook's.
+    let pair = pair.filter(|_| matches!(config.tls, TlsSource::Secret(_)));
+    let problems = registration::check(client, &config.webhook_configuration, pair).await;
+    if problems.is_empty() {
+        let detail = "the API server shows the webhook every pod of a labelled namespace";
+        return vec![Finding::good(REGISTRATION, detail)];
+    }
+    let problems = problems.iter();
+    problems
+        .map(|problem| Finding::bad(REGISTRATION, chain::text(problem)))
+        .collect()
 }
 
 async fn stamp_keys(
@@ -199,10 +218,11 @@ async fn stamp_keys(
     Ok("they can be read".into())
 }
 
-async fn certificate(config: &Config, client: &Client) -> Result<String, serving_cert::CertError> {
+async fn certificate(config: &Config, client: &Client) -> Result<Pair, CertError> {
     let source = serving_cert::Source::new(&config.tls, client, &config.namespace);
-    source.read().await?.check()?;
-    Ok("certificate and key fit together".into())
+    let pair = source.read().await?;
+    pair.check()?;
+    Ok(pair)
 }
 
 #[cfg(test)]

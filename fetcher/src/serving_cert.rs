@@ -8,6 +8,11 @@ use kube::{Api, Client};
 use kube2hadoop_runtime::readiness::Gate;
 use kube2hadoop_runtime::shutdown::Shutdown;
 use kube2hadoop_runtime::tls::{ServingTls, TlsError};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, RootCertStore};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -53,6 +58,39 @@ impl Pair {
     pub fn check(&self) -> Result<ServingTls, CertError> {
         ServingTls::from_pem(&self.chain, &self.key).map_err(CertError::Tls)
     }
+
+    /// Whether one of these CAs, PEM, stands behind it. When it ends is another matter.
+    #[must_use]
+    pub fn is_issued_by(&self, bundle: &[u8]) -> bool {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates(bundle));
+        let chain = certificates(&self.chain);
+        let Some((leaf, intermediates)) = chain.split_first() else {
+            return false;
+        };
+        let Ok(leaf) = ParsedCertificate::try_from(leaf) else {
+            return false;
+        };
+        let algorithms = rustls::crypto::aws_lc_rs::default_provider();
+        let algorithms = algorithms.signature_verification_algorithms.all;
+        let verified = verify_server_cert_signed_by_trust_anchor(
+            &leaf,
+            &roots,
+            intermediates,
+            UnixTime::now(),
+            algorithms,
+        );
+        !matches!(
+            verified,
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature
+            ))
+        )
+    }
+}
+
+fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem).flatten().collect()
 }
 
 /// Where the pair is read from.
@@ -198,4 +236,35 @@ fn now_seconds() -> f64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+    use super::*;
+
+    fn authority() -> CertifiedIssuer<'static, KeyPair> {
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_knows_its_ca() {
+        let (ours, theirs) = (authority(), authority());
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["fetcher".to_owned()]).unwrap();
+        let leaf = params.signed_by(&key, &ours).unwrap();
+        let pair = Pair {
+            chain: leaf.pem().into_bytes(),
+            key: Zeroizing::new(key.serialize_pem().into_bytes()),
+        };
+        assert!(pair.check().is_ok());
+        assert!(pair.is_issued_by(ours.pem().as_bytes()));
+        assert!(pair.is_issued_by((theirs.pem() + &ours.pem()).as_bytes()));
+        for bundle in [&*theirs.pem(), "no PEM", ""] {
+            assert!(!pair.is_issued_by(bundle.as_bytes()), "{bundle}");
+        }
+    }
 }

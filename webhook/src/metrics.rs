@@ -27,6 +27,34 @@ struct OfKey {
     kid: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfCall {
+    about: &'static str,
+}
+
+/// What the API server was asked on the way to an answer. Clones share it.
+#[derive(Clone, Debug)]
+pub struct ApiCalls(Family<OfCall, Counter>);
+
+impl ApiCalls {
+    const ABOUT: [&str; 3] = ["pod", "namespace", "access"];
+
+    pub(crate) fn count(&self, about: &'static str) {
+        self.0.get_or_create(&OfCall { about }).inc();
+    }
+}
+
+impl Default for ApiCalls {
+    /// All of them, so that what is not there is seen to be none.
+    fn default() -> Self {
+        let calls = Family::<OfCall, Counter>::default();
+        for about in Self::ABOUT {
+            calls.get_or_create(&OfCall { about }).inc_by(0);
+        }
+        Self(calls)
+    }
+}
+
 /// Counters of this process. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -34,6 +62,7 @@ pub struct Metrics {
     templates_by_kid: Family<OfKey, Counter>,
     unreadable: Counter,
     seconds: Histogram,
+    pub(crate) api_calls: ApiCalls,
     pub(crate) reloads: Reloads,
     pub(crate) ldap: ldap::Metrics,
 }
@@ -47,6 +76,7 @@ impl Metrics {
             templates_by_kid: Family::default(),
             unreadable: Counter::default(),
             seconds: Histogram::new(BUCKETS),
+            api_calls: ApiCalls::default(),
             reloads: Reloads::new(registry),
             ldap: ldap::Metrics::new(registry),
         };
@@ -69,6 +99,11 @@ impl Metrics {
             "admission_seconds",
             "Time to an answer",
             metrics.seconds.clone(),
+        );
+        registry.register(
+            "api_calls",
+            "Calls of the API server that an admission waited for, by what they were about",
+            metrics.api_calls.0.clone(),
         );
         metrics
     }

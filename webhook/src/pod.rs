@@ -5,14 +5,14 @@
 use kube2hadoop_stamp::ObjectName;
 use serde::{Deserialize, Deserializer};
 
-use crate::review::{Entries, Text};
+use crate::review::{Entries, Map, Text};
 
-/// A pod, or a pod template: both carry metadata and spec.
+/// A pod. The API server writes both members, be they empty.
 #[derive(Debug, Deserialize)]
 pub struct Pod<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, deserialize_with = "Map::content")]
     pub metadata: Metadata<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "Map::content")]
     pub spec: Spec<'a>,
 }
 
@@ -51,7 +51,7 @@ pub struct Spec<'a> {
     pub service_account_name: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub volumes: Option<Vec<Named<'a>>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "list")]
     pub init_containers: Option<Vec<Container<'a>>>,
     #[serde(borrow, default, deserialize_with = "or_empty")]
     pub containers: Vec<Container<'a>>,
@@ -110,7 +110,14 @@ pub struct SecurityContext {
 
 /// Go writes an empty list as `null`.
 fn or_empty<'de: 'a, 'a, D: Deserializer<'de>>(json: D) -> Result<Vec<Container<'a>>, D::Error> {
-    Ok(Option::deserialize(json)?.unwrap_or_default())
+    Ok(list(json)?.unwrap_or_default())
+}
+
+fn list<'de: 'a, 'a, D: Deserializer<'de>>(
+    json: D,
+) -> Result<Option<Vec<Container<'a>>>, D::Error> {
+    let list: Option<Vec<Map<Container<'a>>>> = Option::deserialize(json)?;
+    Ok(list.map(|list| list.into_iter().map(|Map(container)| container).collect()))
 }
 
 /// Anything with a name.

@@ -156,7 +156,7 @@ async fn serve(
         return Ok(());
     };
     let upkeep = tokio::spawn(upkeep.keep(shutdown.clone()));
-    let cluster = ApiServer::new(client, shutdown.clone());
+    let cluster = ApiServer::new(client, metrics.api_calls.clone(), shutdown.clone());
     let directories = LdapServers::new(metrics.ldap.clone());
     let callers = Callers::new(Arc::new(cluster), Arc::new(directories), guarded);
     let (change, policy) = watch::channel(Arc::new(config.into_policy()));

@@ -72,6 +72,7 @@ impl Bench {
         let sent = Sent {
             path: "/v1/tokens",
             body: self.body.path(),
+            vary: None,
             header: Some(format!("authorization:{}", bearer.path().display())),
             expect: Some("credentials"),
         };

@@ -39,6 +39,7 @@ pub(super) struct Target<'a> {
     pub url: &'a str,
     pub ca: &'a Path,
     pub body: &'a Path,
+    pub vary: Option<&'a str>,
     /// `name:file` of one more header.
     pub header: Option<String>,
     /// What every answer must hold.
@@ -64,6 +65,9 @@ pub(super) fn run(load: &Path, target: &Target<'_>, size: Size) -> Result<Report
     command.args(["--requests", &size.requests.to_string()]);
     if size.fresh {
         command.arg("--fresh");
+    }
+    if let Some(text) = target.vary {
+        command.args(["--vary", text]);
     }
     if let Some(header) = &target.header {
         command.args(["--header", header]);

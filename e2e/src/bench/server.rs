@@ -66,6 +66,21 @@ impl Server {
         process::run(taskset.args(["--all-tasks", "-cp", cores, &pid])).map(drop)
     }
 
+    /// How often the webhook has asked the API server something, by its own count.
+    pub(super) fn api_calls(&self) -> Result<f64> {
+        let pid = self.pid.to_string();
+        let mut curl = Command::new("nsenter");
+        curl.args(["--net", "--target", &pid, "curl", "--silent", "--fail"]);
+        let metrics = process::run(curl.arg("http://127.0.0.1:9990/metrics"))?;
+        let counts = metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("kube2hadoop_webhook_api_calls_total{"));
+        let counts = counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
+        counts
+            .reduce(|sum, count| sum + count)
+            .context("the webhook does not count its calls")
+    }
+
     /// Sends load to the server over the loopback that it listens on.
     pub(super) fn load(&self, generator: &Path, sent: Sent<'_>, size: Size) -> Result<Measured> {
         let before = load::cpu_seconds(self.pid)?;
@@ -76,6 +91,7 @@ impl Server {
             url: &url,
             ca: self.ca.path(),
             body: sent.body,
+            vary: sent.vary,
             header: sent.header,
             expect: sent.expect,
         };
@@ -141,6 +157,8 @@ impl Drop for Floor {
 pub(super) struct Sent<'a> {
     pub path: &'a str,
     pub body: &'a Path,
+    /// What stands for a number of its own in each request's body.
+    pub vary: Option<&'a str>,
     /// `name:file` of one more header.
     pub header: Option<String>,
     pub expect: Option<&'a str>,

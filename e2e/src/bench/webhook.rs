@@ -40,6 +40,7 @@ pub(super) fn run(stage: &Stage) -> Result<Vec<Row>> {
     let sent = Sent {
         path: "/mutate/object",
         body: body.path(),
+        vary: None,
         header: None,
         expect: Some(r#""patchType":"JSONPatch""#),
     };

@@ -52,6 +52,27 @@ impl Stage {
         Ok(self.outage(Missing::Object(Box::new(object))))
     }
 
+    /// Pods of labelled namespaces start unstamped where the webhook does not answer.
+    pub fn with_open_registration(&self) -> Result<Outage<'_>> {
+        let registration = ["mutatingwebhookconfiguration", "kube2hadoop"];
+        let object = as_found(
+            self.admin
+                .json(&["get", registration[0], registration[1]])?,
+        );
+        let ignore =
+            json!([{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore"}]);
+        let patch = [
+            "patch",
+            registration[0],
+            registration[1],
+            "--type=json",
+            "-p",
+        ];
+        self.admin
+            .run(&[patch.as_slice(), &[&*ignore.to_string()]].concat())?;
+        Ok(self.outage(Missing::Object(Box::new(object))))
+    }
+
     /// The file in this ConfigMap reads differently; its pods are told at once.
     pub fn reconfigured(&self, name: &str, change: impl Fn(&str) -> String) -> Result<Outage<'_>> {
         let before = self.own("configmap", name)?;

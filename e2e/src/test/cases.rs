@@ -164,6 +164,7 @@ pub(super) fn alone() -> Vec<Case> {
             the_ca_bundle_heals,
             replicas_agree_on_one_ca,
             a_missing_guard_shows_in_readiness,
+            an_open_registration_is_told_by_the_doctor,
             the_webhook_down_refuses_labelled_pods_only,
             a_fetcher_pod_killed_is_not_missed,
             the_deny_list_takes_effect_at_once,

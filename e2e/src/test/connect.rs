@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
+use super::audit;
 use super::scene::{Scene, says};
 use crate::process::wait_until;
-use crate::stage::NAMESPACE;
 use crate::workload;
 
 /// Into a pod, with what each asks of a plain request.
@@ -46,30 +47,12 @@ pub(super) fn is_warned_of(scene: &Scene<'_>) -> Result<()> {
         let exec = ["exec", "victim", "-n", &scene.namespace, "--", "true"];
         who.run(&exec)?;
     }
-    let logs = [
-        "logs",
-        "-l",
-        "app.kubernetes.io/component=webhook",
-        "--tail=-1",
-        "-n",
-        NAMESPACE,
-    ];
-    let said = scene.admin().run(&logs)?;
-    let mut lines = said.lines().filter(|line| line.contains(&scene.namespace));
-    let noted = |line: &str| {
-        [
-            "alice@example.com",
-            "\"sub_resource\":\"exec\"",
-            "\"outcome\":\"warned\"",
-        ]
-        .iter()
-        .all(|part| line.contains(part))
+    let noted = |line: &Value| {
+        line["submitter"] == "alice@example.com"
+            && line["sub_resource"] == "exec"
+            && line["outcome"] == "warned"
     };
-    ensure!(
-        lines.any(noted),
-        "the audit log does not tell of alice's exec"
-    );
-    Ok(())
+    audit::tells(scene, "alice's exec", |lines| lines.iter().any(noted)).map(drop)
 }
 
 /// An administrator who wants it tighter changes one word of the configuration.

@@ -1,13 +1,18 @@
 //! What people who know kubectl expect of it: nothing of it changes because an annotation is written on the way.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
+use super::audit;
 use super::scene::{Scene, annotation, says, text};
 use crate::workload;
 
 const USER: &str = "kube2hadoop.io/user";
 const STAMP: &str = "kube2hadoop.io/stamp";
+/// What who impersonates claims as uid.
+const CLAIMED: &str = "00000000-0000-4000-8000-000000000000";
 
 pub(super) fn user_of(object: &Value) -> String {
     annotation(&object["spec"]["template"], USER).unwrap_or_default()
@@ -77,7 +82,8 @@ pub(super) fn applying_again_changes_nothing(scene: &Scene<'_>) -> Result<()> {
 
 pub(super) fn impersonation_and_questions(scene: &Scene<'_>) -> Result<()> {
     let admin = scene.admin();
-    let as_bob = ["--as=bob@example.com", "--as-group=hadoop-users"];
+    let as_uid = format!("--as-uid={CLAIMED}");
+    let as_bob = ["--as=bob@example.com", "--as-group=hadoop-users", &as_uid];
     let namespace = scene.namespace.as_str();
     for object in [workload::pod("his", "true"), workload::job("his", "true")] {
         admin.create_with(namespace, &object, &as_bob)?;
@@ -106,6 +112,7 @@ pub(super) fn impersonation_and_questions(scene: &Scene<'_>) -> Result<()> {
             "\"kube2hadoop.io/injected\": \"true\"",
         ],
     )?;
+    his_name_and_real_uids_are_audited(scene)?;
 
     let may = |who: &str| {
         let question = [
@@ -143,6 +150,34 @@ pub(super) fn impersonation_and_questions(scene: &Scene<'_>) -> Result<()> {
         may("bob@example.com")? == "no",
         "bob may use what alice was granted"
     );
+    Ok(())
+}
+
+/// Of each request that was made as bob the log has a line, under the uid of the review, which is nobody's to choose:
+/// the API server takes no answer that carries another.
+fn his_name_and_real_uids_are_audited(scene: &Scene<'_>) -> Result<()> {
+    let about = |line: &Value, kind: &str, name: &str| line["kind"] == kind && line["name"] == name;
+    let wanted = [("Pod", "his"), ("Job", "his"), ("Pod", "dry")];
+    let lines = audit::tells(scene, "what was made as bob", |lines| {
+        let told = |(kind, name)| lines.iter().any(|line| about(line, kind, name));
+        wanted.into_iter().all(told)
+    })?;
+    let mut uids = BTreeSet::new();
+    for (kind, name) in wanted {
+        for line in lines.iter().filter(|line| about(line, kind, name)) {
+            ensure!(
+                line["submitter"] == "bob@example.com"
+                    && line["user"] == "bob"
+                    && line["dry_run"] == (name == "dry"),
+                "the line about {name} says {line}"
+            );
+            let uid = text(line, "/uid");
+            ensure!(
+                uid.len() == CLAIMED.len() && uid != CLAIMED && uids.insert(uid),
+                "no uid of a request of its own: {line}"
+            );
+        }
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The end-to-end tests: each case acts on the real cluster, in namespaces of its own.
 
 mod attacks;
+mod audit;
 mod bad_input;
 mod bearers;
 mod cases;

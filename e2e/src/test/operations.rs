@@ -220,9 +220,18 @@ fn may_bob(scene: &Scene<'_>, may: bool) -> Result<()> {
 
 pub(super) fn the_doctor_finds_nothing(scene: &Scene<'_>) -> Result<()> {
     let report = doctor(scene)?;
-    says(&report, &["ok"])?;
+    says(&report, &["ok    guards", "ok    registration"])?;
     ensure!(!report.contains("FAIL"), "{report}");
     Ok(())
+}
+
+pub(super) fn an_open_registration_is_told_by_the_doctor(scene: &Scene<'_>) -> Result<()> {
+    let restored = scene.stage.with_open_registration()?;
+    let entry = text(&webhook_configuration(scene)?, "/webhooks/0/name");
+    let named = format!("FAIL  registration: entry {entry} lets everything in");
+    says(&doctor(scene)?, &[&named, "set its failurePolicy to Fail"])?;
+    drop(restored);
+    the_doctor_finds_nothing(scene)
 }
 
 /// What the fetcher's doctor prints, whether all is well or not.

@@ -193,16 +193,8 @@ impl Asked<'_> {
             return;
         };
         if let Some(decision) = decide(&request, self.scope, self.caller) {
-            let answer = decision.answer;
-            if decision.outcome == Outcome::Skipped {
-                // Why is another matter: the stamp that was of no use is gone by now.
-                return;
-            }
-            assert!(
-                answer.patch.is_empty(),
-                "not twice the same: {:?} of {after}",
-                answer.patch
-            );
+            let patch = decision.answer.patch;
+            assert!(patch.is_empty(), "not twice the same: {patch:?} of {after}");
         }
     }
 }

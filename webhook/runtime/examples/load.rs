@@ -1,9 +1,10 @@
 //! A load generator for the benchmarks: keep-alive HTTPS requests with one body, bounded in count.
 //!
-//! `load --url URL --ca FILE --body FILE [--header NAME:FILE] [--expect TEXT] [--connections N]
+//! `load --url URL --ca FILE --body FILE [--vary TEXT] [--header NAME:FILE] [--expect TEXT] [--connections N]
 //! [--requests N] [--fresh]` prints one line of JSON: requests per second, p50 and p99 in microseconds, how many answers
 //! were not 200 or lack the text, and the size of the last answer.
-//! With `--fresh` each request pays for a connection of its own.
+//! With `--vary` each request carries, where the body has the text, a number that no other one ever did. With `--fresh`
+//! each request pays for a connection of its own.
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,
@@ -12,7 +13,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, Request, Uri, header};
@@ -28,6 +29,8 @@ struct Load {
     uri: Uri,
     address: String,
     body: Bytes,
+    /// What stands in the body for a number, and the least of them.
+    vary: Option<(String, u128)>,
     header: Option<(HeaderName, HeaderValue)>,
     tls: TlsConnector,
     expect: Option<String>,
@@ -68,6 +71,7 @@ fn main() {
         body: std::fs::read(value("--body").expect("--body is needed"))
             .expect("--body cannot be read")
             .into(),
+        vary: value("--vary").map(|text| (text, nanoseconds())),
         header,
         tls: connector(&value("--ca").expect("--ca is needed")),
         expect: value("--expect"),
@@ -82,6 +86,12 @@ fn main() {
         .build()
         .expect("no runtime");
     runtime.block_on(run(&load, connections));
+}
+
+/// Since 1970.
+fn nanoseconds() -> u128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("the clock is before 1970").as_nanos()
 }
 
 fn connector(ca: &str) -> TlsConnector {
@@ -132,12 +142,11 @@ async fn run(load: &Arc<Load>, connections: usize) {
 async fn connection(load: Arc<Load>) -> Vec<Duration> {
     let mut taken = Vec::new();
     let mut open: Option<SendRequest<Body>> = None;
-    while load
+    while let Ok(number) = load
         .left
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(1)
         })
-        .is_ok()
     {
         let started = Instant::now();
         let mut sender = match open.take() {
@@ -145,7 +154,7 @@ async fn connection(load: Arc<Load>) -> Vec<Duration> {
             _ => connect(&load).await,
         };
         let answer = sender
-            .send_request(request(&load))
+            .send_request(request(&load, number))
             .await
             .expect("the server closed the connection");
         let status = answer.status();
@@ -186,14 +195,22 @@ async fn connect(load: &Load) -> SendRequest<Body> {
     sender
 }
 
-fn request(load: &Load) -> Request<Body> {
+fn request(load: &Load, number: usize) -> Request<Body> {
     let mut request = Request::post(load.uri.path())
         .header(header::HOST, load.uri.host().unwrap_or_default())
         .header(header::CONTENT_TYPE, "application/json");
     if let Some((name, value)) = &load.header {
         request = request.header(name, value);
     }
+    let body = match &load.vary {
+        None => load.body.clone(),
+        Some((text, least)) => {
+            let number = (least + number as u128).to_string();
+            let body = String::from_utf8_lossy(&load.body).replace(text, &number);
+            body.into()
+        }
+    };
     request
-        .body(Body::from(load.body.clone()))
+        .body(Body::from(body))
         .expect("a request of valid parts")
 }

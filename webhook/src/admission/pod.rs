@@ -63,7 +63,7 @@ impl Admission<'_> {
             Ok(identity) if asked == Asked::ByLegacyLabel => self.stamped(&identity),
             Ok(identity) => self.injected(&identity),
             Err(nobody) if asked == Asked::ByOwnLabel => Ok(Decision::denied(&nobody)),
-            Err(nobody) => Ok(self.skipped(&nobody.to_string())),
+            Err(nobody) => Ok(self.skipped(&self.said_first(nobody).to_string())),
         }
     }
 
@@ -92,7 +92,6 @@ impl Admission<'_> {
             from_pod: self.request.user_info.is_pod(),
             caller_pod: self.context.caller.pod.as_ref(),
             template: template.as_ref(),
-            unnamed_itself: false,
             owned: policy.identity.owned(username, &self.pod.metadata),
             service_account_in_scope: self.context.caller.service_account_in_scope,
             namespace_run_as: self.context.caller.namespace_run_as.as_deref(),
@@ -104,6 +103,17 @@ impl Admission<'_> {
             (Err(Nobody::UnstampedTemplate), Some(earlier)) => from_earlier(earlier, facts.owned),
             (decided, _) => decided,
         }
+    }
+
+    /// The reason of an earlier call of this same admission, which took the stamp off that it was about.
+    fn said_first(&self, nobody: Nobody) -> Nobody {
+        if nobody != Nobody::UnstampedTemplate {
+            return nobody;
+        }
+        let deny = &self.context.policy.identity.deny;
+        let said = self.pod.metadata.annotation(names::SKIPPED);
+        said.and_then(|said| Nobody::of_a_stamp(said, deny))
+            .unwrap_or(nobody)
     }
 
     /// The stamp that an earlier call of this same admission made.

@@ -12,6 +12,7 @@ use crate::kinds::{Spot, at};
 /// A template and where it stands in its workload.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Template<'a> {
+    template: &'a Value,
     /// What holds labels and annotations.
     metadata: Option<&'a Value>,
     service_account: Option<&'a Value>,
@@ -21,7 +22,8 @@ pub(super) struct Template<'a> {
 impl<'a> Template<'a> {
     pub(super) fn at(object: &'a Value, spot: &'a Spot) -> Option<Self> {
         let template = at(object, &spot.template).filter(|value| value.is_object());
-        template.map(|_| Self {
+        template.map(|template| Self {
+            template,
             metadata: at(object, &spot.metadata).filter(|value| value.is_object()),
             service_account: at(object, &spot.service_account),
             spot,
@@ -85,7 +87,9 @@ impl<'a> Template<'a> {
     /// Makes the annotations under our keys be exactly these.
     fn write(&self, ops: &mut Ops, wanted: &BTreeMap<&str, &str>) {
         let mut path = self.metadata();
-        self.prepare(ops, &path, !wanted.is_empty());
+        if !wanted.is_empty() {
+            self.prepare(ops);
+        }
         path.push("annotations");
         let missing: Vec<(&str, &str)> = wanted
             .iter()
@@ -104,9 +108,19 @@ impl<'a> Template<'a> {
         self.spot.metadata.iter().map(String::as_str).collect()
     }
 
-    fn prepare(&self, ops: &mut Ops, metadata: &[&str], needed: bool) {
-        if needed && self.metadata.is_none() {
-            ops.add(metadata.iter().copied(), Value::Object(Map::new()));
+    /// Makes what is missing on the way to the metadata: a template need not have any.
+    fn prepare(&self, ops: &mut Ops) {
+        let (above, below) = self.spot.metadata.split_at(self.spot.template.len());
+        let mut path: Vec<&str> = above.iter().map(String::as_str).collect();
+        let mut here = Some(self.template);
+        for field in below {
+            path.push(field);
+            here = here
+                .and_then(|value| value.get(field))
+                .filter(|value| value.is_object());
+            if here.is_none() {
+                ops.add(path.iter().copied(), Value::Object(Map::new()));
+            }
         }
     }
 

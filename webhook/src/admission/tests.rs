@@ -10,6 +10,7 @@ mod custom_resources;
 mod operators;
 mod pods;
 mod properties;
+mod reasons;
 mod workloads;
 
 const ALICE: &str = "alice@example.com";

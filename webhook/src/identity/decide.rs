@@ -33,8 +33,6 @@ pub struct Facts<'a> {
     pub caller_pod: Option<&'a PodClaims>,
     /// The verified stamp of the template that the object was made from.
     pub template: Option<&'a TemplateClaims>,
-    /// That stamp names the object itself as its origin, which has no name yet.
-    pub unnamed_itself: bool,
     /// What the object says of where it comes from.
     pub owned: Option<Owned<'a>>,
     /// The namespace of a service account that asks is in scope, so that its editors can act as it.
@@ -124,16 +122,12 @@ fn from_template(subject: &Subject<'_>, facts: &Facts<'_>) -> Result<Identity, N
         .template
         .filter(fitting)
         .ok_or(Nobody::UnstampedTemplate)?;
-    let origin = if facts.unnamed_itself {
-        claims.origin.clone()
-    } else {
-        let owned = facts.owned.filter(|owned| fits(&claims.origin, owned));
-        resolved(&claims.origin, &owned.ok_or(Nobody::OtherOrigin)?)
-    };
+    let owned = facts.owned.filter(|owned| fits(&claims.origin, owned));
+    let owned = owned.ok_or(Nobody::OtherOrigin)?;
     Ok(Identity {
         user: claims.sub.clone(),
         submitter: claims.submitter.clone(),
-        origin: Some(origin),
+        origin: Some(resolved(&claims.origin, &owned)),
         job: claims.job.clone(),
         rule: Rule::Template,
         grant: None,

@@ -22,7 +22,7 @@ pub use ldap::{Bind, Directory, LdapError, LdapPolicy, Server};
 pub use mapping::{Mapping, MappingError};
 pub use nobody::Nobody;
 pub use operators::{Mutator, Operator, OperatorError, Operators};
-pub use origin::{Owned, fits, resolved};
+pub use origin::{Called, Owned, fits, resolved};
 pub use run_as::{Authority, Grant, Grantable, RunAsPolicy, Verdict, Wish};
 
 /// The `identity` section of the configuration.

@@ -1,6 +1,6 @@
 //! Nobody, or refused: every reason there is.
 
-use kube2hadoop_stamp::HadoopUser;
+use kube2hadoop_stamp::{DenyList, HadoopUser};
 
 use super::run_as::Grant;
 
@@ -64,6 +64,18 @@ pub enum Nobody {
     Denied(HadoopUser, bool),
 }
 
+impl Nobody {
+    /// What was said of a template's stamp, by these words; none where they are nothing that is said of one.
+    pub fn of_a_stamp(said: &str, deny: &DenyList) -> Option<Self> {
+        let users = said.split(' ').filter_map(|word| word.parse().ok());
+        let denied = users
+            .filter(|user| deny.contains(user))
+            .map(|user| Self::Denied(user, false));
+        let mut all = std::iter::once(Self::OtherOrigin).chain(denied);
+        all.find(|nobody| nobody.to_string() == said)
+    }
+}
+
 fn silence(silent: Grant) -> &'static str {
     match silent {
         Grant::Rbac => "the API server did not answer",
@@ -79,4 +91,24 @@ fn ways(by: &[Grant], wanted: &HadoopUser) -> String {
         Grant::Ldap => format!("membership in the LDAP group of {wanted}"),
     };
     by.iter().map(way).collect::<Vec<_>>().join(", or for ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_said_of_a_stamp_is_taken_for_it() {
+        let deny = DenyList::default();
+        let of = |nobody: &Nobody| Nobody::of_a_stamp(&nobody.to_string(), &deny);
+        let hdfs = |asked| Nobody::Denied("hdfs".parse().unwrap(), asked);
+        for said in [Nobody::OtherOrigin, hdfs(false)] {
+            assert_eq!(of(&said), Some(said));
+        }
+        let alice = Nobody::Denied("alice".parse().unwrap(), false);
+        for said in [alice, hdfs(true), Nobody::UnstampedTemplate] {
+            assert_eq!(of(&said), None, "{said}");
+        }
+        assert_eq!(Nobody::of_a_stamp("hdfs", &deny), None);
+    }
 }

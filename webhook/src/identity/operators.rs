@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::origin::Owned;
+use super::origin::{Called, Owned};
 use crate::pod::Metadata;
 
 const OUR_PREFIX: &str = kube2hadoop_stamp::names::PREFIX;
@@ -117,7 +117,7 @@ impl OriginRule {
         Some(Owned {
             api_version: &self.kind.api_version,
             kind: &self.kind.kind,
-            name,
+            name: Called::Name(name),
             labels: metadata.labels.as_ref(),
         })
     }
@@ -223,9 +223,11 @@ mod tests {
         let name = |metadata: Value| {
             let text = metadata.to_string();
             let metadata: Metadata<'_> = serde_json::from_str(&text).unwrap();
-            operators
-                .owned("lws", &metadata)
-                .map(|owned| format!("{} {}", owned.kind, owned.name))
+            let owned = operators.owned("lws", &metadata)?;
+            match owned.name {
+                Called::Name(name) => Some(format!("{} {name}", owned.kind)),
+                Called::GenerateName(_) => None,
+            }
         };
         let owner =
             |kind| json!([{"apiVersion": "x/v1", "kind": kind, "name": "o", "controller": true}]);

@@ -11,12 +11,29 @@ const BY_REPLICA_SETS: [(&str, &str, &str); 2] = [
     ("argoproj.io", "Rollout", "rollouts-pod-template-hash"),
 ];
 
+/// As [`ObjectName`], borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called<'a> {
+    Name(&'a str),
+    /// The API server has yet to make a name of it.
+    GenerateName(&'a str),
+}
+
+impl<'a> From<&'a ObjectName> for Called<'a> {
+    fn from(name: &'a ObjectName) -> Self {
+        match name {
+            ObjectName::Name(name) => Self::Name(name),
+            ObjectName::GenerateName(prefix) => Self::GenerateName(prefix),
+        }
+    }
+}
+
 /// What a controller's object says of where it comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Owned<'a> {
     pub api_version: &'a str,
     pub kind: &'a str,
-    pub name: &'a str,
+    pub name: Called<'a>,
     /// Labels of the object.
     pub labels: Option<&'a Entries<'a>>,
 }
@@ -42,13 +59,13 @@ impl<'a> Owned<'a> {
         Self {
             api_version: &owner.api_version,
             kind: &owner.kind,
-            name: &owner.name,
+            name: Called::Name(&owner.name),
             labels: metadata.labels.as_ref(),
         }
     }
 
     /// The name of the origin: the owner's own, or its Deployment's where the owner is a ReplicaSet of one.
-    fn origin_name(&self, origin: &Origin) -> Option<&'a str> {
+    fn origin_name(&self, origin: &Origin) -> Option<Called<'a>> {
         if self.is(group(&origin.api_version), &origin.kind) {
             return Some(self.name);
         }
@@ -57,8 +74,11 @@ impl<'a> Owned<'a> {
         let (.., label) = all.find(|(group, kind, _)| (*group, *kind) == origin)?;
         let hash = self.labels?.get(label).filter(|hash| !hash.is_empty())?;
         let of_a_set = self.is("apps", "ReplicaSet");
-        let name = self.name.strip_suffix(hash).filter(|_| of_a_set)?;
-        name.strip_suffix('-')
+        let Called::Name(name) = self.name else {
+            return None;
+        };
+        let name = name.strip_suffix(hash).filter(|_| of_a_set)?;
+        name.strip_suffix('-').map(Called::Name)
     }
 
     /// Operators may name another version of the kind than the person did.
@@ -73,24 +93,22 @@ fn group(api_version: &str) -> &str {
 
 /// Is `origin` what the object comes from?
 pub fn fits(origin: &Origin, owned: &Owned<'_>) -> bool {
-    let Some(name) = owned.origin_name(origin) else {
-        return false;
-    };
-    match &origin.name {
-        ObjectName::Name(wanted) => wanted == name,
-        ObjectName::GenerateName(prefix) => is_generated_from(name, prefix),
+    match (&origin.name, owned.origin_name(origin)) {
+        (ObjectName::GenerateName(prefix), Some(Called::Name(name))) => {
+            is_generated_from(name, prefix)
+        }
+        (wanted, Some(name)) => Called::from(wanted) == name,
+        (_, None) => false,
     }
 }
 
 /// The origin with the name that the API server made for it meanwhile.
 pub fn resolved(origin: &Origin, owned: &Owned<'_>) -> Origin {
-    let name = owned
-        .origin_name(origin)
-        .map(|name| ObjectName::Name(name.to_owned()));
-    Origin {
-        name: name.unwrap_or_else(|| origin.name.clone()),
-        ..origin.clone()
+    let mut resolved = origin.clone();
+    if let Some(Called::Name(name)) = owned.origin_name(origin) {
+        resolved.name = ObjectName::Name(name.to_owned());
     }
+    resolved
 }
 
 #[cfg(test)]
@@ -115,7 +133,7 @@ mod tests {
         let owned = Owned {
             api_version: "apps/v1",
             kind: "ReplicaSet",
-            name,
+            name: Called::Name(name),
             labels: Some(&labels),
         };
         fits(origin, &owned)
@@ -147,7 +165,7 @@ mod tests {
         let owned = |api_version, kind| Owned {
             api_version,
             kind,
-            name: "etl",
+            name: Called::Name("etl"),
             labels: None,
         };
         assert!(fits(&job, &owned("batch/v1", "Job")));
@@ -162,7 +180,7 @@ mod tests {
         let owned = Owned {
             api_version: "batch/v1",
             kind: "Job",
-            name: "etl-x7k2p",
+            name: Called::Name("etl-x7k2p"),
             labels: None,
         };
         assert!(fits(&job, &owned));
@@ -173,9 +191,25 @@ mod tests {
         assert!(!fits(
             &job,
             &Owned {
-                name: "etl-two-x7k2p",
+                name: Called::Name("etl-two-x7k2p"),
                 ..owned
             }
         ));
+    }
+
+    #[test]
+    fn what_has_no_name_yet_is_its_own_origin_only() {
+        let job = origin("batch/v1", "Job", ObjectName::GenerateName("etl-".into()));
+        let unnamed = |prefix| Owned {
+            api_version: "batch/v1",
+            kind: "Job",
+            name: Called::GenerateName(prefix),
+            labels: None,
+        };
+        assert!(fits(&job, &unnamed("etl-")));
+        assert_eq!(resolved(&job, &unnamed("etl-")), job);
+        assert!(!fits(&job, &unnamed("etl-two-")));
+        let named = ObjectName::Name("etl-".into());
+        assert!(!fits(&origin("batch/v1", "Job", named), &unnamed("etl-")));
     }
 }

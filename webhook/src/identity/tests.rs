@@ -55,7 +55,7 @@ const POD: Subject<'static> = Subject {
 const OF_ETL: Owned<'static> = Owned {
     api_version: "batch/v1",
     kind: "Job",
-    name: "etl",
+    name: Called::Name("etl"),
     labels: None,
 };
 const JOBS: &str = "system:serviceaccount:kube-system:job-controller";
@@ -103,7 +103,7 @@ fn every_way_to_be_somebody_or_nobody() {
         about("bob", Verdict::Granted),
     );
     let elsewhere = Owned {
-        name: "etl-two",
+        name: Called::Name("etl-two"),
         ..OF_ETL
     };
     #[rustfmt::skip]

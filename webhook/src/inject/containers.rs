@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     CONF_DIRECTORY, Conflict, DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, KRB5_CONF,
-    KRB5_CONF_FILE, Ops, REFRESH_CONTAINER, TOKEN_FILE, VOLUME,
+    KRB5_CONF_FILE, Ops, REFRESH_CONTAINER, TOKEN_FILE, VOLUME, users,
 };
 use crate::pod::{Container, Mount, Spec};
 
@@ -21,6 +21,7 @@ pub(super) fn add(
 ) -> Result<(), Conflict> {
     let spec = &injection.pod.spec;
     let chosen = chosen(injection)?;
+    let mut equipped = Vec::new();
     let lists = [
         ("initContainers", spec.init_containers.as_deref()),
         ("containers", Some(&*spec.containers)),
@@ -38,9 +39,11 @@ pub(super) fn add(
                 let path = ["spec", list, &at.to_string()];
                 let mounts = present.missing(injection.policy.krb5_conf);
                 equip(ops, path, container, mounts, warnings);
+                equipped.push(container);
             }
         }
     }
+    warnings.extend(users::nameless(spec, &equipped));
     if chosen.is_some() && spec.share_process_namespace == Some(true) {
         warnings.push(
             "kube2hadoop: with shareProcessNamespace every container can read the others' token, \

@@ -5,26 +5,19 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::containers::{OurMount, Variable, all};
+use super::users::user_and_mode;
 use super::{
     Conflict, DIRECTORY, IDENTITY_DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, Ops,
     REFRESH_CONTAINER, Resources, VOLUME,
 };
-use crate::pod::Spec;
 
 const PATH: [&str; 2] = ["spec", "initContainers"];
-/// Nobody in particular, as in distroless images.
-const NONROOT: i64 = 65532;
 
 pub(super) fn add(
     ops: &mut Ops,
     injection: &Injection<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<(), Conflict> {
-    if let (user, "0400") = user_and_mode(&injection.pod.spec) {
-        warnings.push(format!(
-            "kube2hadoop: user {user} needs a line in the image's /etc/passwd: without one Hadoop's Java client cannot log in"
-        ));
-    }
     let places = [
         place(injection, INIT_CONTAINER)?,
         place(injection, REFRESH_CONTAINER)?,
@@ -194,23 +187,5 @@ fn mount(name: &'static str, mount_path: &'static str, read_only: bool) -> OurMo
         mount_path,
         sub_path: None,
         read_only,
-    }
-}
-
-/// The user of the pod's containers with a file for that user alone; where there is none, or several, or root, a
-/// user of ours with a file that all can read: the volume is the pod's own.
-fn user_and_mode(spec: &Spec<'_>) -> (i64, &'static str) {
-    let of_pod = spec
-        .security_context
-        .and_then(|context| context.run_as_user);
-    let mut users = spec.containers.iter().map(|container| {
-        container
-            .security_context
-            .and_then(|context| context.run_as_user)
-            .or(of_pod)
-    });
-    match users.next().flatten() {
-        Some(user) if user > 0 && users.all(|other| other == Some(user)) => (user, "0400"),
-        _ => (NONROOT, "0444"),
     }
 }

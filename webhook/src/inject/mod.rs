@@ -4,6 +4,7 @@ mod annotations;
 mod containers;
 mod fetch_token;
 mod ops;
+mod users;
 mod volumes;
 
 use kube2hadoop_stamp::names;

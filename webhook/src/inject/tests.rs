@@ -321,7 +321,7 @@ fn the_user_of_the_containers_owns_the_file() {
     );
     assert_eq!(
         with(json!(1000), json!(2000)),
-        (json!(65532), json!("0444"), 0)
+        (json!(65532), json!("0444"), 1)
     );
     assert_eq!(
         with(json!(0), Value::Null),

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 pub use answer::Answer;
 pub use object::Object;
-pub use text::{Entries, Text};
+pub use text::{Entries, Map, Text};
 
 /// Why a body is no review that can be answered. All of them are HTTP 400.
 #[derive(Debug, thiserror::Error)]

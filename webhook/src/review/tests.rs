@@ -51,3 +51,38 @@ fn what_is_no_review_is_refused_with_the_reason() {
         assert!(error.contains(reason), "{body}: {error}");
     }
 }
+
+/// The patch goes to members of these objects; an API server always writes them.
+#[test]
+fn a_pod_whose_parts_are_no_objects_is_refused() {
+    for (pod, reason) in [
+        (r#""spec":{}"#, "missing field `metadata`"),
+        (r#""metadata":null,"spec":{}"#, "null, expected an object"),
+        (
+            r#""metadata":["p"],"spec":{}"#,
+            "sequence, expected an object",
+        ),
+        (
+            r#""metadata":"p","spec":{}"#,
+            "string \"p\", expected an object",
+        ),
+        (r#""metadata":{}"#, "missing field `spec`"),
+        (r#""metadata":{},"spec":[]"#, "sequence, expected an object"),
+        (
+            r#""metadata":{},"spec":{"containers":[["main"]]}"#,
+            "sequence, expected an object",
+        ),
+        (
+            r#""metadata":{},"spec":{"initContainers":[["main"]],"containers":[]}"#,
+            "sequence, expected an object",
+        ),
+    ] {
+        let body = format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{
+                "uid":"u","kind":{{"version":"v1","kind":"Pod"}},"operation":"CREATE",
+                "object":{{"apiVersion":"v1","kind":"Pod",{pod}}}}}}}"#
+        );
+        let error = parse(body.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(reason), "{pod}: {error}");
+    }
+}

@@ -1,13 +1,15 @@
-//! Strings and string maps that borrow from the body where JSON lets them.
+//! Strings and maps that borrow from the body where JSON lets them.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A JSON string: borrowed, unless it held an escape. `null` reads as the empty string.
+/// A JSON string: borrowed, unless it held an escape.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text<'a>(Cow<'a, str>);
 
@@ -105,6 +107,45 @@ impl<'de> Visitor<'de> for EntriesVisitor {
             ));
         }
         Ok(Entries(entries))
+    }
+}
+
+/// What is read from a JSON object only. Serde would take the fields of a struct from an array as well, and a patch
+/// that names them would not fit.
+#[derive(Debug)]
+pub struct Map<T>(pub T);
+
+impl<T> Map<T> {
+    /// For members that need not show it.
+    ///
+    /// # Errors
+    /// Anything but an object of this content.
+    pub fn content<'de, D: Deserializer<'de>>(json: D) -> Result<T, D::Error>
+    where
+        T: Deserialize<'de>,
+    {
+        let Self(content) = Self::deserialize(json)?;
+        Ok(content)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MapVisitor(PhantomData))
+    }
+}
+
+struct MapVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for MapVisitor<T> {
+    type Value = Map<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Map<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Map)
     }
 }
 

@@ -15,6 +15,8 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use kube2hadoop_runtime::shutdown::Shutdown;
 
+use crate::metrics::ApiCalls;
+
 /// The resource that run-as is granted on, and the verb.
 const GROUP: &str = "kube2hadoop.io";
 const RESOURCE: &str = "hadoopusers";
@@ -49,12 +51,13 @@ pub trait Cluster: Send + Sync {
 /// The cluster that we run in.
 pub struct ApiServer {
     client: Client,
+    calls: ApiCalls,
     namespaces: Store<Namespace>,
 }
 
 impl ApiServer {
     /// Watches namespaces until shutdown, so that what they say costs no call.
-    pub fn new(client: Client, shutdown: Shutdown) -> Self {
+    pub fn new(client: Client, calls: ApiCalls, shutdown: Shutdown) -> Self {
         let (namespaces, writer) = reflector::store();
         let watched = watcher(
             Api::<Namespace>::all(client.clone()),
@@ -76,13 +79,18 @@ impl ApiServer {
                 () = shutdown.requested() => {}
             }
         });
-        Self { client, namespaces }
+        Self {
+            client,
+            calls,
+            namespaces,
+        }
     }
 }
 
 impl Cluster for ApiServer {
     fn pod(&self, namespace: String, name: String) -> BoxFuture<'_, Result<Option<Pod>, Unread>> {
         let api = Api::namespaced(self.client.clone(), &namespace);
+        self.calls.count("pod");
         Box::pin(async move { api.get_opt(&name).await.map_err(|_| Unread) })
     }
 
@@ -90,15 +98,17 @@ impl Cluster for ApiServer {
         let known = self.namespaces.get(&ObjectRef::new(&name));
         let api = Api::all(self.client.clone());
         Box::pin(async move {
-            match known {
-                Some(known) => Some(known),
-                None => api.get_opt(&name).await.ok().flatten().map(Arc::new),
+            if known.is_some() {
+                return known;
             }
+            self.calls.count("namespace");
+            api.get_opt(&name).await.ok().flatten().map(Arc::new)
         })
     }
 
     fn may_use(&self, question: Question) -> BoxFuture<'_, Option<bool>> {
         let api: Api<SubjectAccessReview> = Api::all(self.client.clone());
+        self.calls.count("access");
         Box::pin(async move {
             let review = question.into_review();
             let answer = api.create(&PostParams::default(), &review).await.ok()?;

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::identity::Directory;
 use crate::ldap::Directories;
 
+mod audit;
 mod connect;
 mod facts;
 

@@ -246,3 +246,27 @@ fn a_job_of_another_group_is_no_job_of_kubernetes() {
         Some("alice")
     );
 }
+
+#[test]
+fn what_is_missing_on_the_way_to_the_metadata_is_made() {
+    let mut world = World::new(Scope::Namespace);
+    let place = json!({"path": "/spec", "metadata": "pods/extra/metadata", "serviceAccount": "pods/account"});
+    let kind = json!({"group": "example.org", "kind": "Training", "resource": "trainings", "templates": [place]});
+    world.policy.kinds = serde_json::from_value(json!([kind])).unwrap();
+    for spec in [
+        json!({}),
+        json!({"pods": null}),
+        json!({"pods": {"account": "sa", "extra": {}}}),
+        json!({"pods": {"extra": {"metadata": {"labels": {"app": "a"}}}}}),
+    ] {
+        let object = json!({"apiVersion": "example.org/v1", "kind": "Training", "metadata": {"name": "t"}, "spec": spec});
+        let after = world.create(ALICE, &object);
+        let annotations = &after.object["spec"]["pods"]["extra"]["metadata"]["annotations"];
+        assert_eq!(
+            user(&world, annotations).as_deref(),
+            Some("alice"),
+            "{spec}"
+        );
+        assert!(world.create(ALICE, &after.object).unpatched(), "{spec}");
+    }
+}

@@ -5,7 +5,7 @@ use kube2hadoop_stamp::{Origin, TemplateClaims, names};
 use super::Workload;
 use crate::admission::Context;
 use crate::admission::template::Template;
-use crate::identity::{Facts, Identity, Nobody, Owned, Rule, Subject, decide, fits};
+use crate::identity::{Called, Facts, Identity, Nobody, Owned, Rule, Subject, decide, fits};
 
 impl Workload<'_> {
     pub(super) fn subject<'a>(&'a self, template: &Template<'a>) -> Subject<'a> {
@@ -29,30 +29,28 @@ impl Workload<'_> {
         let brought = self.verified(template);
         let here = self.origin();
         // Under reinvocation a Job of a CronJob carries the stamp with itself as origin.
-        let itself = self.metadata.name.as_deref().map(|name| Owned {
+        let itself = Owned {
             api_version: &here.api_version,
             kind: &here.kind,
-            name,
+            name: Called::from(&here.name),
             labels: None,
-        });
-        let itself = itself.filter(|itself| {
-            let brought = brought.as_ref();
-            brought.is_some_and(|claims| fits(&claims.origin, itself))
-        });
+        };
+        let brings_own = brought
+            .as_ref()
+            .is_some_and(|claims| fits(&claims.origin, &itself));
         let (policy, username) = (
             &self.context.policy.identity,
             &*self.request.user_info.username,
         );
-        // The same of one that the API server has yet to name.
-        let unnamed_itself = self.metadata.name.is_none()
-            && brought.as_ref().is_some_and(|claims| claims.origin == here);
         let facts = Facts {
             username,
             from_pod: self.request.user_info.is_pod(),
             caller_pod: self.context.caller.pod.as_ref(),
             template: brought.as_ref(),
-            unnamed_itself,
-            owned: itself.or_else(|| policy.owned(username, &self.metadata)),
+            owned: match brings_own {
+                true => Some(itself),
+                false => policy.owned(username, &self.metadata),
+            },
             service_account_in_scope: self.context.caller.service_account_in_scope,
             namespace_run_as: self.context.caller.namespace_run_as.as_deref(),
             authority: self.context.caller.authority.as_ref(),
@@ -74,7 +72,7 @@ impl Workload<'_> {
         let here = Owned {
             api_version: &self.request.kind.api_version(),
             kind: &self.request.kind.kind,
-            name: self.metadata.name.as_deref()?,
+            name: Called::Name(self.metadata.name.as_deref()?),
             // A ReplicaSet carries its Deployment's stamp.
             labels: self.metadata.labels.as_ref(),
         };
