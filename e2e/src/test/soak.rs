@@ -62,7 +62,8 @@ pub fn run(stage: &Stage, size: Size) -> Result<()> {
 }
 
 /// All jobs get tokens, none stays in the ledger, and none at the NameNode but what a kill left: a token whose text
-/// was on its way to a replica that died. At most one for each request that was broken off, and it ends by itself.
+/// was on its way to a replica that died. At most one for each request that a kill can have broken off, and it ends by
+/// itself.
 pub(super) fn soak(scene: &Scene<'_>, size: Size) -> Result<Seen> {
     let node = SilentNode::up(scene)?;
     let _promptness = scene.stage.killable_fetchers();
@@ -89,7 +90,7 @@ pub(super) fn soak(scene: &Scene<'_>, size: Size) -> Result<Seen> {
     wait_until("the ledger to be empty", CLEARED, || {
         Ok(scene.ledger()?.is_empty().then_some(()))
     })?;
-    let explained = u64::try_from(seen.broken_off)?;
+    let explained = u64::try_from(seen.broken_off.min(seen.kills * AT_A_TIME))?;
     seen.tokens_after = wait_until("the NameNode to count as before", CLEARED, || {
         let now = scene.stage.hadoop.tokens_issued()?;
         Ok((now <= seen.tokens_before + explained).then_some(now))
