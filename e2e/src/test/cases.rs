@@ -43,9 +43,6 @@ pub(super) fn side_by_side() -> Vec<Case> {
             a_dry_run_tells_the_same,
             somebody_elses_settings_stay,
         }
-        spark::{
-            drivers_and_executors_are_the_submitters,
-        }
         lifecycle::{
             tokens_end_with_their_job_and_not_by_one_pod,
         }
@@ -121,7 +118,8 @@ pub(super) fn side_by_side() -> Vec<Case> {
     }
 }
 
-/// Those that take away, replace or count what all share: one after the other, when nothing else runs.
+/// Those that take away, replace or count what all share, and Spark, which wants all of the machine, or its tokens end
+/// before it does: one after the other, when nothing else runs.
 pub(super) fn alone() -> Vec<Case> {
     cases! {
         operations::{
@@ -129,6 +127,9 @@ pub(super) fn alone() -> Vec<Case> {
         }
         training::{
             replicas_read_hdfs_as_the_submitter,
+        }
+        spark::{
+            drivers_and_executors_are_the_submitters,
         }
         services::{
             of_an_https_only_cluster,
