@@ -97,6 +97,18 @@ async fn issue(services: &HadoopServices, service: &str) -> Result<Issued, Hadoo
     services.get(service).unwrap().issue(&alice).await
 }
 
+/// Two KMS at one port of addresses of their own, and the NameNode that names them.
+async fn two_kms() -> ([Arc<Fake>; 2], u16, SocketAddr) {
+    let (first, address) = Fake::default().start().await;
+    let port = address.port();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.2", port)).await;
+    let second = Arc::new(Fake::default());
+    Arc::clone(&second).serve(listener.unwrap());
+    let (namenode, at) = Fake::default().start().await;
+    *namenode.key_provider.lock().unwrap() = format!("kms://http@127.0.0.1;127.0.0.2:{port}/kms");
+    ([first, second], port, at)
+}
+
 /// A port nobody listens on.
 fn closed() -> SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0")
@@ -312,13 +324,7 @@ async fn the_kms_is_found_through_the_namenode() {
 /// Two KMS without a store for both: each knows what it has issued itself.
 #[tokio::test]
 async fn a_kms_that_knows_nothing_of_anothers_token_is_passed_over_and_named() {
-    let (first, address) = Fake::default().start().await;
-    let listener = tokio::net::TcpListener::bind(("127.0.0.2", address.port())).await;
-    let second = Arc::new(Fake::default());
-    Arc::clone(&second).serve(listener.unwrap());
-    let (namenode, at) = Fake::default().start().await;
-    let port = address.port();
-    *namenode.key_provider.lock().unwrap() = format!("kms://http@127.0.0.1;127.0.0.2:{port}/kms");
+    let ([first, second], port, at) = two_kms().await;
     let services = ha(&[at]);
     let mut issued = issue(&services, "kms").await.unwrap();
     // As the ledger gives them back.

@@ -93,13 +93,7 @@ async fn standby_and_dead_namenodes_leave_the_answer_to_the_active() {
 /// Without a store for both, a token is unknown only where all say so.
 #[tokio::test]
 async fn any_kms_that_knows_the_token_is_enough() {
-    let (first, address) = Fake::default().start().await;
-    let listener = tokio::net::TcpListener::bind(("127.0.0.2", address.port())).await;
-    let second = Arc::new(Fake::default());
-    Arc::clone(&second).serve(listener.unwrap());
-    let (namenode, at) = Fake::default().start().await;
-    let port = address.port();
-    *namenode.key_provider.lock().unwrap() = format!("kms://http@127.0.0.1;127.0.0.2:{port}/kms");
+    let ([first, second], _, at) = two_kms().await;
     let issued = issue(&ha(&[at]), "kms").await.unwrap();
     let services = without_kdc(&[at]);
     *first.always.lock().unwrap() = Some(KMS_CANCELLED);
