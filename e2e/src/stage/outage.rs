@@ -37,39 +37,27 @@ impl Stage {
 
     /// The guard is bound, but only notes what it should deny.
     pub fn with_lenient_guard(&self, name: &str) -> Result<Outage<'_>> {
-        let binding = ["validatingadmissionpolicybinding", name];
-        let object = as_found(self.admin.json(&["get", binding[0], binding[1]])?);
-        let audit = json!({"spec": {"validationActions": ["Audit"]}}).to_string();
-        let patch = [
-            "patch",
-            binding[0],
-            binding[1],
-            "--type=merge",
-            "-p",
-            &audit,
-        ];
-        self.admin.run(&patch)?;
-        Ok(self.outage(Missing::Object(Box::new(object))))
+        let audit = json!({"spec": {"validationActions": ["Audit"]}});
+        self.patched("validatingadmissionpolicybinding", name, "merge", &audit)
     }
 
     /// Pods of labelled namespaces start unstamped where the webhook does not answer.
     pub fn with_open_registration(&self) -> Result<Outage<'_>> {
-        let registration = ["mutatingwebhookconfiguration", "kube2hadoop"];
-        let object = as_found(
-            self.admin
-                .json(&["get", registration[0], registration[1]])?,
-        );
         let ignore =
             json!([{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore"}]);
-        let patch = [
-            "patch",
-            registration[0],
-            registration[1],
-            "--type=json",
-            "-p",
-        ];
-        self.admin
-            .run(&[patch.as_slice(), &[&*ignore.to_string()]].concat())?;
+        self.patched(
+            "mutatingwebhookconfiguration",
+            "kube2hadoop",
+            "json",
+            &ignore,
+        )
+    }
+
+    /// An object of the whole cluster is another; `how` is a type that `kubectl patch` knows.
+    fn patched(&self, kind: &str, name: &str, how: &str, patch: &Value) -> Result<Outage<'_>> {
+        let object = as_found(self.admin.json(&["get", kind, name])?);
+        let (how, patch) = (format!("--type={how}"), patch.to_string());
+        self.admin.run(&["patch", kind, name, &how, "-p", &patch])?;
         Ok(self.outage(Missing::Object(Box::new(object))))
     }
 
