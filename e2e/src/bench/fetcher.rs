@@ -22,9 +22,8 @@ const WARM_UP: Size = Size::new(8, 200);
 const BUSY: Size = Size::new(16, 2_000);
 /// The pods of one job, all at once, each with a connection of its own.
 const JOB: Size = Size {
-    connections: 1_000,
-    requests: 1_000,
     fresh: true,
+    ..Size::new(1_000, 1_000)
 };
 
 /// The fetcher's RECHECK_MILLIS, and a little more.

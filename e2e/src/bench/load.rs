@@ -66,6 +66,9 @@ pub(super) fn run(load: &Path, target: &Target<'_>, size: Size) -> Result<Report
     if size.fresh {
         command.arg("--fresh");
     }
+    if size.awake {
+        command.arg("--awake");
+    }
     if let Some(text) = target.vary {
         command.args(["--vary", text]);
     }

@@ -171,6 +171,8 @@ pub(super) struct Size {
     pub requests: usize,
     /// Each request pays for a connection of its own.
     pub fresh: bool,
+    /// The generator never sleeps.
+    pub awake: bool,
 }
 
 impl Size {
@@ -180,6 +182,15 @@ impl Size {
             connections,
             requests,
             fresh: false,
+            awake: false,
+        }
+    }
+
+    /// From a generator that never sleeps: a server pays for waking whoever does, which is none of its own work.
+    pub(super) const fn awake(self) -> Self {
+        Self {
+            awake: true,
+            ..self
         }
     }
 }

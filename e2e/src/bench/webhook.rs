@@ -13,7 +13,7 @@ use crate::stage::Stage;
 
 const RUNS: usize = 5;
 const WARM_UP: Size = Size::new(16, 20_000);
-const BUSY: Size = Size::new(16, 40_000);
+const BUSY: Size = Size::new(16, 40_000).awake();
 const ALONE: Size = Size::new(1, 10_000);
 const MANY: Size = Size::new(256, 20_000);
 

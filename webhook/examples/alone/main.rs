@@ -46,6 +46,6 @@ fn keys() -> Result<Keys, StampError> {
         verifying: signing.public(),
         signing,
         // About what a P-256 certificate takes.
-        ca: "x".repeat(700),
+        ca: "x".repeat(700).into(),
     })
 }

@@ -65,7 +65,7 @@ impl World {
             keys: Keys {
                 verifying: signing.public(),
                 signing,
-                ca: "PEM".into(),
+                ca: "PEM".to_owned().into(),
             },
             callers: [Caller::default(), carols],
         }

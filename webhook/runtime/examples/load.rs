@@ -1,10 +1,10 @@
 //! A load generator for the benchmarks: keep-alive HTTPS requests with one body, bounded in count.
 //!
 //! `load --url URL --ca FILE --body FILE [--vary TEXT] [--header NAME:FILE] [--expect TEXT] [--connections N]
-//! [--requests N] [--fresh]` prints one line of JSON: requests per second, p50 and p99 in microseconds, how many answers
+//! [--requests N] [--fresh] [--awake]` prints one line of JSON: requests per second, p50 and p99 in microseconds, how many answers
 //! were not 200 or lack the text, and the size of the last answer.
 //! With `--vary` each request carries, where the body has the text, a number that no other one ever did. With `--fresh`
-//! each request pays for a connection of its own.
+//! each request pays for a connection of its own. With `--awake` it never sleeps.
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,
@@ -51,6 +51,7 @@ fn main() {
             .and_then(|text| text.parse().ok())
             .unwrap_or(default)
     };
+    let flag = |name: &str| arguments.iter().any(|argument| argument == name);
     let uri: Uri = value("--url")
         .expect("--url is needed")
         .parse()
@@ -75,7 +76,7 @@ fn main() {
         header,
         tls: connector(&value("--ca").expect("--ca is needed")),
         expect: value("--expect"),
-        fresh: arguments.iter().any(|argument| argument == "--fresh"),
+        fresh: flag("--fresh"),
         left: AtomicUsize::new(number("--requests", 20_000)),
         failed: AtomicUsize::new(0),
         answer_bytes: AtomicUsize::new(0),
@@ -85,7 +86,20 @@ fn main() {
         .enable_all()
         .build()
         .expect("no runtime");
-    runtime.block_on(run(&load, connections));
+    runtime.block_on(async {
+        if flag("--awake") {
+            tokio::spawn(stay_awake());
+        }
+        run(&load, connections).await;
+    });
+}
+
+/// Never lets the processor sleep: the server that sends an answer to a sleeper pays for waking it, by an interrupt that
+/// costs as much as the answer where processors are virtual.
+async fn stay_awake() {
+    loop {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Since 1970.

@@ -10,7 +10,7 @@ mod workload;
 use kube2hadoop_stamp::{PodClaims, SigningKey, StampError, VerifyingKeys};
 
 use crate::identity::{Authority, Identity, IdentityPolicy, Rule};
-use crate::inject::InjectPolicy;
+use crate::inject::{InjectPolicy, Pem};
 use crate::kinds::Kinds;
 use crate::review::{Answer, Operation, Request};
 
@@ -55,8 +55,7 @@ pub enum UnmappedUpdate {
 pub struct Keys {
     pub signing: SigningKey,
     pub verifying: VerifyingKeys,
-    /// PEM.
-    pub ca: String,
+    pub ca: Pem,
 }
 
 /// What adapters found out about who asks.

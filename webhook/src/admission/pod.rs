@@ -183,7 +183,7 @@ impl Admission<'_> {
         let injection = Injection {
             pod: self.pod,
             policy: &policy.inject,
-            ca: policy.inject.fetcher_ca.as_deref().unwrap_or(&keys.ca),
+            ca: policy.inject.fetcher_ca.as_ref().unwrap_or(&keys.ca),
             notes: Notes {
                 user: identity.user.as_str(),
                 submitter: &identity.submitter,

@@ -48,7 +48,7 @@ impl World {
             keys: Keys {
                 verifying: signing.public(),
                 signing,
-                ca: "PEM".into(),
+                ca: "PEM".to_owned().into(),
             },
             scope,
             caller: Caller::default(),

@@ -3,6 +3,7 @@
 use kube2hadoop_stamp::names;
 use serde::Serialize;
 
+use super::written::Written;
 use super::{
     CONF_DIRECTORY, Conflict, DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, KRB5_CONF,
     KRB5_CONF_FILE, Ops, REFRESH_CONTAINER, TOKEN_FILE, VOLUME, users,
@@ -14,12 +15,36 @@ const VARIABLES: [(&str, &str); 2] = [
     ("HADOOP_CONF_DIR", CONF_DIRECTORY),
 ];
 
+/// What the pod's own containers are given.
+#[derive(Clone, Debug)]
+pub(super) struct Fixed {
+    token: Written,
+    krb5_conf: Written,
+    /// In the order of [`VARIABLES`].
+    variables: [Written; 2],
+}
+
+impl Fixed {
+    pub(super) fn new() -> Self {
+        let krb5_conf = OurMount {
+            sub_path: Some(KRB5_CONF_FILE),
+            ..OurMount::new(VOLUME, KRB5_CONF, true)
+        };
+        Self {
+            token: Written::of(&OurMount::new(VOLUME, DIRECTORY, true)),
+            krb5_conf: Written::of(&krb5_conf),
+            variables: VARIABLES.map(|(name, value)| Written::of(&Variable { name, value })),
+        }
+    }
+}
+
 pub(super) fn add(
     ops: &mut Ops,
     injection: &Injection<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<(), Conflict> {
     let spec = &injection.pod.spec;
+    let fixed = &injection.policy.fixed().containers;
     let chosen = chosen(injection)?;
     let mut equipped = Vec::new();
     let lists = [
@@ -37,8 +62,9 @@ pub(super) fn add(
             let present = Present::of(container, named && injection.names_are_ours())?;
             if named {
                 let path = ["spec", list, &at.to_string()];
-                let mounts = present.missing(injection.policy.krb5_conf);
-                equip(ops, path, container, mounts, warnings);
+                let mounts = present.missing(injection.policy.krb5_conf, fixed);
+                let variables = unset(container, fixed, warnings);
+                equip(ops, path, container, &mounts, &variables);
                 equipped.push(container);
             }
         }
@@ -82,28 +108,36 @@ pub(super) fn all<'a>(spec: &'a Spec<'a>) -> impl Iterator<Item = &'a Container<
 
 fn equip(
     ops: &mut Ops,
-    path: [&str; 3],
+    [spec, list, at]: [&str; 3],
     container: &Container<'_>,
-    mounts: Vec<OurMount>,
-    warnings: &mut Vec<String>,
+    mounts: &[&Written],
+    variables: &[&Written],
 ) {
-    let [spec, list, at] = path;
     let volume_mounts = [spec, list, at, "volumeMounts"];
-    ops.append(&volume_mounts, container.volume_mounts.is_some(), &mounts);
-    let variables: Vec<Variable<'_>> = VARIABLES
-        .into_iter()
-        .filter(|(name, value)| is_unset(container, name, value, warnings))
-        .map(|(name, value)| Variable { name, value })
-        .collect();
+    ops.append(&volume_mounts, container.volume_mounts.is_some(), mounts);
     let env = [spec, list, at, "env"];
-    ops.append(&env, container.env.is_some(), &variables);
+    ops.append(&env, container.env.is_some(), variables);
+}
+
+/// The variables that a container does not set itself.
+fn unset<'a>(
+    container: &Container<'_>,
+    fixed: &'a Fixed,
+    warnings: &mut Vec<String>,
+) -> Vec<&'a Written> {
+    VARIABLES
+        .iter()
+        .zip(&fixed.variables)
+        .filter(|((name, value), _)| is_unset(container, name, value, warnings))
+        .map(|(_, written)| written)
+        .collect()
 }
 
 /// A variable that we set.
 #[derive(Serialize)]
-pub(super) struct Variable<'a> {
+pub(super) struct Variable<V> {
     pub(super) name: &'static str,
-    pub(super) value: &'a str,
+    pub(super) value: V,
 }
 
 /// A mount of ours.
@@ -115,6 +149,17 @@ pub(super) struct OurMount {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sub_path: Option<&'static str>,
     pub(super) read_only: bool,
+}
+
+impl OurMount {
+    pub(super) fn new(name: &'static str, mount_path: &'static str, read_only: bool) -> Self {
+        Self {
+            name,
+            mount_path,
+            sub_path: None,
+            read_only,
+        }
+    }
 }
 
 /// Which of our mounts a container has already.
@@ -152,16 +197,9 @@ impl Present {
         Ok(present)
     }
 
-    fn missing(&self, krb5_conf: bool) -> Vec<OurMount> {
-        let ours = |mount_path, sub_path| OurMount {
-            name: VOLUME,
-            mount_path,
-            sub_path,
-            read_only: true,
-        };
-        let token = (!self.token).then_some(ours(DIRECTORY, None));
-        let krb5_conf = krb5_conf && !self.krb5_conf;
-        let krb5_conf = krb5_conf.then_some(ours(KRB5_CONF, Some(KRB5_CONF_FILE)));
+    fn missing<'a>(&self, krb5_conf: bool, fixed: &'a Fixed) -> Vec<&'a Written> {
+        let token = (!self.token).then_some(&fixed.token);
+        let krb5_conf = (krb5_conf && !self.krb5_conf).then_some(&fixed.krb5_conf);
         token.into_iter().chain(krb5_conf).collect()
     }
 }

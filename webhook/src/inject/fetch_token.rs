@@ -2,13 +2,14 @@
 
 use kube2hadoop_stamp::names;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::containers::{OurMount, Variable, all};
 use super::users::user_and_mode;
+use super::written::Written;
 use super::{
-    Conflict, DIRECTORY, IDENTITY_DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, Ops,
-    REFRESH_CONTAINER, Resources, VOLUME,
+    Conflict, DIRECTORY, IDENTITY_DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, InjectPolicy,
+    Injection, Ops, Pem, REFRESH_CONTAINER, Resources, VOLUME,
 };
 
 const PATH: [&str; 2] = ["spec", "initContainers"];
@@ -23,9 +24,8 @@ pub(super) fn add(
         place(injection, REFRESH_CONTAINER)?,
     ];
     let [fetching, refreshing] = places;
-    let deadline = injection.policy.deadline_seconds.to_string();
-    let fetch = container(injection, &deadline);
-    let refresh = refreshes(injection, warnings).then(|| sidecar(injection, &deadline));
+    let fetch = container(injection);
+    let refresh = refreshes(injection, warnings).then(|| sidecar(injection));
     // First what leaves every index as it is, then what takes away, then what moves the others along.
     put_right(ops, injection, fetching, Some(&fetch));
     put_right(ops, injection, refreshing, refresh.as_ref());
@@ -70,9 +70,7 @@ fn put_right(
     let Some(wanted) = wanted else {
         return ops.remove(path);
     };
-    let kept =
-        serde_json::to_value(wanted).is_ok_and(|wanted| !injection.differs(PATH, at, &wanted));
-    if !kept {
+    if injection.differs(PATH, at, wanted) {
         ops.replace(path, wanted);
     }
 }
@@ -97,7 +95,38 @@ fn refreshes(injection: &Injection<'_>, warnings: &mut Vec<String>) -> bool {
     asked == Some("enabled")
 }
 
-/// What of a container of ours differs from one installation or pod to the other; the rest is fixed.
+/// What our containers have alike in all pods.
+#[derive(Clone, Debug)]
+pub(super) struct Fixed {
+    url: Written,
+    deadline: Written,
+    resources: Written,
+    refresh_resources: Written,
+    volume_mounts: Written,
+}
+
+impl Fixed {
+    pub(super) fn of(policy: &InjectPolicy) -> Self {
+        let variable = |name, value: &str| Written::of(&Variable { name, value });
+        let deadline = policy.deadline_seconds.to_string();
+        Self {
+            url: variable("KUBE2HADOOP_URL", &policy.fetcher_url),
+            deadline: variable("KUBE2HADOOP_DEADLINE_SECONDS", &deadline),
+            resources: bounds(&policy.resources),
+            refresh_resources: bounds(&policy.refresh_resources),
+            volume_mounts: Written::of(&[
+                OurMount::new(VOLUME, DIRECTORY, false),
+                OurMount::new(IDENTITY_VOLUME, IDENTITY_DIRECTORY, true),
+            ]),
+        }
+    }
+}
+
+fn bounds(resources: &Resources) -> Written {
+    Written::of(&json!({"requests": resources, "limits": resources}))
+}
+
+/// A container of ours.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OurContainer<'a> {
@@ -109,50 +138,69 @@ struct OurContainer<'a> {
     /// Always makes it a sidecar, which the kubelet ends when the pod's own containers have ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     restart_policy: Option<&'static str>,
-    env: Vec<Variable<'a>>,
-    resources: Bounds<'a>,
-    security_context: Value,
-    volume_mounts: [OurMount; 2],
+    env: Vec<OurVariable<'a>>,
+    resources: &'a Written,
+    security_context: SecurityContext,
+    volume_mounts: &'a Written,
 }
 
 #[derive(Serialize)]
-struct Bounds<'a> {
-    requests: &'a Resources,
-    limits: &'a Resources,
+#[serde(untagged)]
+enum OurVariable<'a> {
+    Fixed(&'a Written),
+    Ca(Variable<&'a Pem>),
+    OfThePod(Variable<&'a str>),
 }
 
-impl<'a> Bounds<'a> {
-    fn of(resources: &'a Resources) -> Self {
-        Self {
-            requests: resources,
-            limits: resources,
-        }
-    }
+/// What the restricted Pod Security Standard asks for.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SecurityContext {
+    run_as_user: i64,
+    run_as_non_root: bool,
+    read_only_root_filesystem: bool,
+    allow_privilege_escalation: bool,
+    capabilities: Capabilities,
+    seccomp_profile: SeccompProfile,
+}
+
+#[derive(Serialize)]
+struct Capabilities {
+    drop: [&'static str; 1],
+}
+
+#[derive(Serialize)]
+struct SeccompProfile {
+    r#type: &'static str,
 }
 
 /// The same as the init container, but it stays.
-fn sidecar<'a>(injection: &'a Injection<'_>, deadline: &'a str) -> OurContainer<'a> {
+fn sidecar<'a>(injection: &'a Injection<'_>) -> OurContainer<'a> {
     OurContainer {
         name: REFRESH_CONTAINER,
         args: Some(["--refresh"]),
         restart_policy: Some("Always"),
-        resources: Bounds::of(&injection.policy.refresh_resources),
-        ..container(injection, deadline)
+        resources: &injection.policy.fixed().fetch_token.refresh_resources,
+        ..container(injection)
     }
 }
 
-fn container<'a>(injection: &'a Injection<'_>, deadline: &'a str) -> OurContainer<'a> {
+fn container<'a>(injection: &'a Injection<'_>) -> OurContainer<'a> {
     let policy = injection.policy;
+    let fixed = &policy.fixed().fetch_token;
     let (user, mode) = user_and_mode(&injection.pod.spec);
-    let variable = |name, value| Variable { name, value };
+    let of_the_pod = |name, value| OurVariable::OfThePod(Variable { name, value });
     let mut env = vec![
-        variable("KUBE2HADOOP_URL", &policy.fetcher_url),
-        variable("KUBE2HADOOP_CA", injection.ca),
-        variable("KUBE2HADOOP_FILE_MODE", mode),
-        variable("KUBE2HADOOP_DEADLINE_SECONDS", deadline),
+        OurVariable::Fixed(&fixed.url),
+        OurVariable::Ca(Variable {
+            name: "KUBE2HADOOP_CA",
+            value: injection.ca,
+        }),
+        of_the_pod("KUBE2HADOOP_FILE_MODE", mode),
+        OurVariable::Fixed(&fixed.deadline),
     ];
     let services = injection.pod.metadata.annotation(names::SERVICES);
-    env.extend(services.map(|services| variable("KUBE2HADOOP_SERVICES", services)));
+    env.extend(services.map(|services| of_the_pod("KUBE2HADOOP_SERVICES", services)));
     OurContainer {
         name: INIT_CONTAINER,
         image: &policy.image,
@@ -160,32 +208,21 @@ fn container<'a>(injection: &'a Injection<'_>, deadline: &'a str) -> OurContaine
         args: None,
         restart_policy: None,
         env,
-        resources: Bounds::of(&policy.resources),
+        resources: &fixed.resources,
         security_context: security_context(user),
-        volume_mounts: [
-            mount(VOLUME, DIRECTORY, false),
-            mount(IDENTITY_VOLUME, IDENTITY_DIRECTORY, true),
-        ],
+        volume_mounts: &fixed.volume_mounts,
     }
 }
 
-/// What the restricted Pod Security Standard asks for.
-fn security_context(user: i64) -> Value {
-    json!({
-        "runAsUser": user,
-        "runAsNonRoot": true,
-        "readOnlyRootFilesystem": true,
-        "allowPrivilegeEscalation": false,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    })
-}
-
-fn mount(name: &'static str, mount_path: &'static str, read_only: bool) -> OurMount {
-    OurMount {
-        name,
-        mount_path,
-        sub_path: None,
-        read_only,
+fn security_context(run_as_user: i64) -> SecurityContext {
+    SecurityContext {
+        run_as_user,
+        run_as_non_root: true,
+        read_only_root_filesystem: true,
+        allow_privilege_escalation: false,
+        capabilities: Capabilities { drop: ["ALL"] },
+        seccomp_profile: SeccompProfile {
+            r#type: "RuntimeDefault",
+        },
     }
 }

@@ -6,6 +6,9 @@ mod fetch_token;
 mod ops;
 mod users;
 mod volumes;
+mod written;
+
+use std::sync::OnceLock;
 
 use kube2hadoop_stamp::names;
 use serde::{Deserialize, Serialize};
@@ -15,6 +18,7 @@ use crate::pod::Pod;
 
 pub use annotations::{Notes, check_size, note_legacy, strip, strip_legacy};
 pub use ops::Ops;
+pub use written::Pem;
 
 /// Where the token and the configuration lie in every container.
 pub const DIRECTORY: &str = "/var/run/kube2hadoop";
@@ -51,7 +55,7 @@ pub struct InjectPolicy {
     pub fetcher_url: String,
     /// PEM of the CA by which pods know the fetcher, where it is not the webhook's own.
     #[serde(default)]
-    pub fetcher_ca: Option<String>,
+    pub fetcher_ca: Option<Pem>,
     #[serde(default = "audience")]
     pub audience: String,
     /// How long the init container tries.
@@ -60,6 +64,26 @@ pub struct InjectPolicy {
     /// Mount the site's krb5.conf as /etc/krb5.conf in containers that mount none of their own.
     #[serde(default = "yes")]
     pub krb5_conf: bool,
+    #[serde(skip)]
+    fixed: OnceLock<Fixed>,
+}
+
+/// What all pods under one policy are given alike.
+#[derive(Clone, Debug)]
+struct Fixed {
+    volumes: volumes::Fixed,
+    containers: containers::Fixed,
+    fetch_token: fetch_token::Fixed,
+}
+
+impl InjectPolicy {
+    fn fixed(&self) -> &Fixed {
+        self.fixed.get_or_init(|| Fixed {
+            volumes: volumes::fixed(&self.audience),
+            containers: containers::Fixed::new(),
+            fetch_token: fetch_token::Fixed::of(self),
+        })
+    }
 }
 
 /// Quantities of the init container.
@@ -128,8 +152,8 @@ pub enum Conflict {
 pub struct Injection<'a> {
     pub pod: &'a Pod<'a>,
     pub policy: &'a InjectPolicy,
-    /// PEM of the CA that the fetcher's certificate comes from.
-    pub ca: &'a str,
+    /// The CA that the fetcher's certificate comes from.
+    pub ca: &'a Pem,
     /// User, submitter and stamp.
     pub notes: Notes<'a>,
     /// The whole pod, where it carries our stamp of a moment ago: what has our names is ours, and is brought to what it
@@ -153,10 +177,13 @@ impl Injection<'_> {
     }
 
     /// Must what stands there under a name of ours be replaced? Defaults that the API server added are no difference.
-    fn differs(&self, [spec, list]: [&str; 2], at: usize, wanted: &Value) -> bool {
+    fn differs(&self, [spec, list]: [&str; 2], at: usize, wanted: &impl Serialize) -> bool {
         let present = self.reinvoked.filter(|_| !self.copied);
         let present = present.and_then(|pod| pod.get(spec)?.get(list)?.get(at));
-        !present.is_some_and(|present| volumes::covers(present, wanted))
+        let covered = |present| {
+            serde_json::to_value(wanted).is_ok_and(|wanted| volumes::covers(present, &wanted))
+        };
+        !present.is_some_and(covered)
     }
 
     /// The patch that gives the pod its token.

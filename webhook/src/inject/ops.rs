@@ -14,14 +14,6 @@ pub struct Ops {
     broken: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Operation<'a, T> {
-    op: &'static str,
-    path: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'a T>,
-}
-
 impl Ops {
     /// Adds a value, or replaces a map's entry.
     pub fn add<'a>(&mut self, path: impl IntoIterator<Item = &'a str>, value: impl Serialize) {
@@ -94,9 +86,19 @@ impl Ops {
             }
             Some(_) => self.text.push(b','),
         }
-        let path = &pointer(path);
-        let operation = Operation { op, path, value };
-        if let Err(error) = serde_json::to_writer(&mut self.text, &operation) {
+        self.text.extend_from_slice(br#"{"op":""#);
+        self.text.extend_from_slice(op.as_bytes());
+        self.text.extend_from_slice(br#"","path":"#);
+        self.json(&pointer(path));
+        if let Some(value) = value {
+            self.text.extend_from_slice(br#","value":"#);
+            self.json(value);
+        }
+        self.text.push(b'}');
+    }
+
+    fn json(&mut self, value: &impl Serialize) {
+        if let Err(error) = serde_json::to_writer(&mut self.text, value) {
             self.broken = Some(error.to_string());
         }
     }

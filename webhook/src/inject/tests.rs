@@ -32,7 +32,7 @@ fn inject(pod: &Value, reinvoked: bool, copied: bool) -> Result<Outcome, Conflic
     let injection = Injection {
         pod: &view,
         policy: &policy,
-        ca: "PEM",
+        ca: &"PEM".to_owned().into(),
         notes,
         reinvoked: reinvoked.then_some(pod),
         copied,

@@ -2,24 +2,32 @@
 
 use serde_json::{Value, json};
 
+use super::written::Written;
 use super::{Conflict, IDENTITY_VOLUME, Injection, Ops, VOLUME};
 
 const PATH: [&str; 2] = ["spec", "volumes"];
 /// Seconds; the shortest life that the API server issues.
 const IDENTITY_LIFE: u32 = 600;
 
+/// Our volumes by name.
+pub(super) type Fixed = [(&'static str, Written); 2];
+
+pub(super) fn fixed(audience: &str) -> Fixed {
+    [
+        (VOLUME, Written::of(&memory())),
+        (IDENTITY_VOLUME, Written::of(&identity(audience))),
+    ]
+}
+
 pub(super) fn add(ops: &mut Ops, injection: &Injection<'_>) -> Result<(), Conflict> {
     let volumes = injection.pod.spec.volumes.as_deref();
     let mut missing = Vec::new();
-    for (name, wanted) in [
-        (VOLUME, memory()),
-        (IDENTITY_VOLUME, identity(&injection.policy.audience)),
-    ] {
+    for (name, wanted) in &injection.policy.fixed().volumes {
         let mut names = volumes.unwrap_or_default().iter();
-        match names.position(|volume| &*volume.name == name) {
+        match names.position(|volume| &*volume.name == *name) {
             None => missing.push(wanted),
             Some(_) if !injection.names_are_ours() => return Err(Conflict::Volume(name)),
-            Some(at) if injection.differs(PATH, at, &wanted) => {
+            Some(at) if injection.differs(PATH, at, wanted) => {
                 ops.replace(PATH.into_iter().chain([at.to_string().as_str()]), wanted);
             }
             Some(_) => {}

@@ -156,14 +156,14 @@ impl Upkeep {
         let (signing, verifying) = self.shared.keys(now).await?;
         let ca = authority.bundle();
         let same = |keys: &Keys| {
-            keys.signing.kid() == signing.kid() && keys.verifying == verifying && keys.ca == ca
+            keys.signing.kid() == signing.kid() && keys.verifying == verifying && *keys.ca == *ca
         };
         if !self.keys.get().is_some_and(|keys| same(&keys)) {
             tracing::info!(kid = signing.kid(), "signing key loaded");
             self.keys.set(Keys {
                 signing,
                 verifying,
-                ca,
+                ca: ca.into(),
             });
         }
         Ok(())

@@ -89,7 +89,7 @@ impl World {
         keys.set(Keys {
             verifying: signing.public(),
             signing,
-            ca: "PEM".into(),
+            ca: "PEM".to_owned().into(),
         });
         let config: Config = serde_yaml_ng::from_str(CONFIG).unwrap();
         let guarded = Arc::new(AtomicBool::new(guarded));
@@ -382,7 +382,7 @@ async fn a_service_account_of_a_labelled_or_unknown_namespace_is_in_scope() {
         let keys = Keys {
             verifying: signing.public(),
             signing,
-            ca: String::new(),
+            ca: String::new().into(),
         };
         let config: Config = serde_yaml_ng::from_str(CONFIG).unwrap();
         let guarded = Arc::new(AtomicBool::new(true));

@@ -37,7 +37,7 @@ fn pods_know_a_fetcher_outside_by_its_own_ca() {
         env.find(|it| it["name"] == "KUBE2HADOOP_CA").unwrap()["value"].clone()
     };
     assert_eq!(ca(&world), "PEM");
-    world.policy.inject.fetcher_ca = Some("THEIRS".into());
+    world.policy.inject.fetcher_ca = Some("THEIRS".to_owned().into());
     assert_eq!(ca(&world), "THEIRS");
 }
 

@@ -173,7 +173,7 @@ impl Replica {
     /// The public key's name and the CA that pods are told.
     fn tells(&self) -> (String, String) {
         let keys = self.keys.get().unwrap();
-        (keys.signing.kid().to_owned(), keys.ca.clone())
+        (keys.signing.kid().to_owned(), keys.ca.to_string())
     }
 }
 

@@ -123,7 +123,7 @@ async fn a_pod_of_the_same_user_enters_its_sister() {
     asking.keys = Keys {
         verifying: key.public(),
         signing: key,
-        ca: String::new(),
+        ca: String::new().into(),
     };
     // The fake gives the same pod for both names: the driver, and what it enters.
     let annotate = |user: &str| {

@@ -90,7 +90,7 @@ impl Asking {
             keys: Keys {
                 verifying: signing.public(),
                 signing,
-                ca: String::new(),
+                ca: String::new().into(),
             },
         }
     }
