@@ -155,6 +155,8 @@ pub enum Problem {
         "certificates: want leafDays from 1 to a twelfth of caDays, and caDays up to 3660, so that rotation overlaps"
     )]
     Lifetimes,
+    #[error("{0}.cpu is more than {0}.cpuLimit: raise the limit, or no pod could be created")]
+    CpuLimit(&'static str),
     #[error("identity.mappings is empty, so nobody would get a token: add a rule")]
     NoMappings,
 }
@@ -212,6 +214,14 @@ impl Config {
         } = self.certificates;
         if leaf_days == 0 || leaf_days > ca_days / 12 || ca_days > 3660 {
             return Err(Problem::Lifetimes);
+        }
+        for (key, resources) in [
+            ("inject.resources", &self.inject.resources),
+            ("inject.refreshResources", &self.inject.refresh_resources),
+        ] {
+            if resources.limit_is_too_low() {
+                return Err(Problem::CpuLimit(key));
+            }
         }
         self.check_way_to_fetcher()
     }
@@ -310,6 +320,11 @@ mod tests {
             "kube2hadoop-fetcher-tls",
             "''",
             "secrets.fetcherTls is empty",
+        );
+        said(
+            r#""cpu":"50m""#,
+            r#""cpu":"2""#,
+            "inject.resources.cpu is more than inject.resources.cpuLimit",
         );
         said("'^(?<name>", "'(?<name>", "not anchored");
         said(

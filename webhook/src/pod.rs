@@ -3,6 +3,7 @@
 //! Shapes: k8s.io/api/core/v1. Everything else is skipped, unparsed, and stays as it was.
 
 use kube2hadoop_stamp::ObjectName;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use crate::review::{Entries, Map, Text};
@@ -59,6 +60,9 @@ pub struct Spec<'a> {
     pub share_process_namespace: Option<bool>,
     #[serde(default)]
     pub security_context: Option<SecurityContext>,
+    /// Bounds of the pod as a whole.
+    #[serde(default)]
+    pub resources: Option<IgnoredAny>,
     #[serde(borrow, default)]
     pub os: Option<Named<'a>>,
     #[serde(borrow, default)]
@@ -74,8 +78,19 @@ pub struct Container<'a> {
     pub env: Option<Vec<Env<'a>>>,
     #[serde(borrow, default)]
     pub volume_mounts: Option<Vec<Mount<'a>>>,
+    #[serde(borrow, default)]
+    pub resources: Option<Resources<'a>>,
     #[serde(default)]
     pub security_context: Option<SecurityContext>,
+}
+
+/// The API server writes every quantity as a string.
+#[derive(Debug, Deserialize)]
+pub struct Resources<'a> {
+    #[serde(borrow, default)]
+    pub requests: Option<Entries<'a>>,
+    #[serde(borrow, default)]
+    pub limits: Option<Entries<'a>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,14 +2,14 @@
 
 use kube2hadoop_stamp::names;
 use serde::Serialize;
-use serde_json::json;
 
 use super::containers::{OurMount, Variable, all};
+use super::resources::Bounds;
 use super::users::user_and_mode;
 use super::written::Written;
 use super::{
     Conflict, DIRECTORY, IDENTITY_DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, InjectPolicy,
-    Injection, Ops, Pem, REFRESH_CONTAINER, Resources, VOLUME,
+    Injection, Ops, Pem, REFRESH_CONTAINER, VOLUME,
 };
 
 const PATH: [&str; 2] = ["spec", "initContainers"];
@@ -112,18 +112,14 @@ impl Fixed {
         Self {
             url: variable("KUBE2HADOOP_URL", &policy.fetcher_url),
             deadline: variable("KUBE2HADOOP_DEADLINE_SECONDS", &deadline),
-            resources: bounds(&policy.resources),
-            refresh_resources: bounds(&policy.refresh_resources),
+            resources: policy.resources.burstable(),
+            refresh_resources: policy.refresh_resources.burstable(),
             volume_mounts: Written::of(&[
                 OurMount::new(VOLUME, DIRECTORY, false),
                 OurMount::new(IDENTITY_VOLUME, IDENTITY_DIRECTORY, true),
             ]),
         }
     }
-}
-
-fn bounds(resources: &Resources) -> Written {
-    Written::of(&json!({"requests": resources, "limits": resources}))
 }
 
 /// A container of ours.
@@ -139,7 +135,8 @@ struct OurContainer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     restart_policy: Option<&'static str>,
     env: Vec<OurVariable<'a>>,
-    resources: &'a Written,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resources: Option<Bounds<'a>>,
     security_context: SecurityContext,
     volume_mounts: &'a Written,
 }
@@ -176,11 +173,13 @@ struct SeccompProfile {
 
 /// The same as the init container, but it stays.
 fn sidecar<'a>(injection: &'a Injection<'_>) -> OurContainer<'a> {
+    let policy = injection.policy;
+    let burstable = &policy.fixed().fetch_token.refresh_resources;
     OurContainer {
         name: REFRESH_CONTAINER,
         args: Some(["--refresh"]),
         restart_policy: Some("Always"),
-        resources: &injection.policy.fixed().fetch_token.refresh_resources,
+        resources: Bounds::beside_all(&injection.pod.spec, &policy.refresh_resources, burstable),
         ..container(injection)
     }
 }
@@ -208,7 +207,7 @@ fn container<'a>(injection: &'a Injection<'_>) -> OurContainer<'a> {
         args: None,
         restart_policy: None,
         env,
-        resources: &fixed.resources,
+        resources: Bounds::before_all(&injection.pod.spec, &policy.resources, &fixed.resources),
         security_context: security_context(user),
         volume_mounts: &fixed.volume_mounts,
     }

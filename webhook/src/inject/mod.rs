@@ -4,6 +4,7 @@ mod annotations;
 mod containers;
 mod fetch_token;
 mod ops;
+mod resources;
 mod users;
 mod volumes;
 mod written;
@@ -18,6 +19,7 @@ use crate::pod::Pod;
 
 pub use annotations::{Notes, check_size, note_legacy, strip, strip_legacy};
 pub use ops::Ops;
+pub use resources::Resources;
 pub use written::Pem;
 
 /// Where the token and the configuration lie in every container.
@@ -45,10 +47,10 @@ pub struct InjectPolicy {
     pub image: String,
     #[serde(default = "if_not_present")]
     pub image_pull_policy: String,
-    /// Requests and limits alike, as Kubernetes quantities.
-    #[serde(default)]
+    /// Of the init container.
+    #[serde(default = "some")]
     pub resources: Resources,
-    /// The same of the sidecar, which runs as long as the pod and sleeps nearly all the time.
+    /// Of the sidecar, which runs as long as the pod and sleeps nearly all the time.
     #[serde(default = "little")]
     pub refresh_resources: Resources,
     /// `https://host:port`, as pods reach the fetcher.
@@ -86,28 +88,12 @@ impl InjectPolicy {
     }
 }
 
-/// Quantities of the init container.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Resources {
-    pub cpu: String,
-    pub memory: String,
-}
-
-impl Default for Resources {
-    fn default() -> Self {
-        Self {
-            cpu: "100m".into(),
-            memory: "16Mi".into(),
-        }
-    }
+fn some() -> Resources {
+    Resources::little("100m")
 }
 
 fn little() -> Resources {
-    Resources {
-        cpu: "20m".into(),
-        ..Resources::default()
-    }
+    Resources::little("20m")
 }
 
 fn if_not_present() -> String {

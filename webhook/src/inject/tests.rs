@@ -109,7 +109,10 @@ fn the_init_container_fits_restricted_pod_security() {
     let pod = fresh(&bare()).unwrap().pod;
     let init = &pod["spec"]["initContainers"][0];
     assert_eq!(init["name"], "kube2hadoop-fetch-token");
-    assert_eq!(init["resources"]["requests"], init["resources"]["limits"]);
+    let bounds = json!({
+        "requests": {"cpu": "100m", "memory": "16Mi"}, "limits": {"cpu": "1", "memory": "16Mi"},
+    });
+    assert_eq!(init["resources"], bounds);
     assert_eq!(
         init["securityContext"],
         json!({
@@ -243,14 +246,28 @@ fn a_sidecar_stands_behind_the_init_container_where_the_pod_asks() {
     let [init, sidecar] = [0, 1].map(|at| pod["spec"]["initContainers"][at].clone());
     assert_eq!(sidecar["restartPolicy"], "Always");
     assert_eq!(sidecar["args"], json!(["--refresh"]));
-    assert_eq!(
-        sidecar["resources"]["limits"],
-        json!({"cpu": "20m", "memory": "16Mi"})
-    );
+    let bounds = json!({
+        "requests": {"cpu": "20m", "memory": "16Mi"}, "limits": {"cpu": "1", "memory": "16Mi"},
+    });
+    assert_eq!(sidecar["resources"], bounds);
     for same in ["image", "env", "securityContext", "volumeMounts"] {
         assert_eq!(sidecar[same], init[same], "{same}");
     }
     assert_eq!(init.get("restartPolicy"), None);
+}
+
+#[test]
+fn a_guaranteed_pod_stays_so_with_both_of_our_containers() {
+    let amounts = json!({"cpu": "500m", "memory": "1Gi"});
+    let mut before = refreshed(bare());
+    before["spec"]["containers"][0]["resources"] = json!({"requests": amounts, "limits": amounts});
+    let once = fresh(&before).unwrap().pod;
+    for (at, cpu) in [(0, "500m"), (1, "20m")] {
+        let resources = &once["spec"]["initContainers"][at]["resources"];
+        assert_eq!(resources["limits"], json!({"cpu": cpu, "memory": "16Mi"}));
+        assert_eq!(resources["requests"], resources["limits"]);
+    }
+    assert_eq!(inject(&once, true, false).unwrap().pod, once);
 }
 
 #[test]
