@@ -31,7 +31,7 @@ use tokio::sync::watch;
 
 /// As many connections on either side.
 const CONNECTIONS: usize = 16;
-const PER_CONNECTION: usize = 30;
+const PER_CONNECTION: usize = 150;
 const RUNS: usize = 5;
 
 fn main() -> Result<()> {

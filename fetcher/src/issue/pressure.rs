@@ -67,6 +67,13 @@ impl Rhythm {
     }
 }
 
+/// Waits for a moment. Of one that has come the timer would still make a millisecond, its least.
+async fn moment(at: Instant) {
+    if at > Instant::now() {
+        sleep_until(at).await;
+    }
+}
+
 fn interval(per_second: u32) -> Duration {
     Duration::from_secs(1) / per_second.max(1)
 }
@@ -103,12 +110,12 @@ impl Pressure {
     /// Where too many wait, or the wait would be too long.
     pub async fn turn(&self, user: &HadoopUser) -> Result<Place, Busy> {
         let (waiting, at) = self.join(user)?;
-        sleep_until(at).await;
+        moment(at).await;
         let at = {
             let now = Instant::now();
             self.lock().all.take(now, self.limits.per_second)
         };
-        sleep_until(at).await;
+        moment(at).await;
         let place = self.places.take(user).await;
         drop(waiting);
         place.ok_or_else(|| self.lock().busy(Duration::ZERO, &self.limits))
@@ -176,6 +183,7 @@ impl State {
 mod tests {
     use std::sync::Arc;
 
+    use futures::FutureExt as _;
     use futures::future::join_all;
 
     use super::*;
@@ -210,6 +218,14 @@ mod tests {
         let began = begins(&pressure, &["alice"], 8).await;
         assert_eq!(began, [0, 0, 0, 0, 0, 2, 4, 6].map(Ok));
         assert_eq!(pressure.waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_need_not_wait_goes_on_at_once() {
+        let pressure = Pressure::new(limits());
+        let alice = user("alice");
+        let turn = pressure.turn(&alice).now_or_never();
+        assert!(turn.is_some_and(|turn| turn.is_ok()));
     }
 
     #[tokio::test(start_paused = true)]
