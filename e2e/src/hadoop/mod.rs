@@ -13,6 +13,7 @@ mod network;
 mod release_2;
 pub(crate) mod requirements;
 mod servers;
+mod token_log;
 mod web;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use anyhow::{Context, Result};
 pub use annex::{Annex, Server, Tokens};
 pub use namenodes::{NameNode, active};
 pub use release_2::{Client, Release2};
+pub use token_log::LoggedToken;
 
 use crate::progress;
 use crate::provider::{ImageArchive, Provider};
@@ -122,6 +124,13 @@ impl SecureHadoop {
             .context("JMX counts no tokens")
     }
 
+    /// The tokens that the NameNodes issued since then, in milliseconds since 1970: exact, by their own logs.
+    pub fn tokens_since(&self, millis: u64) -> Result<Vec<LoggedToken>> {
+        let logs = NameNode::BOTH.map(|it| it.server().said());
+        let logs = logs.into_iter().collect::<Result<String>>()?;
+        Ok(token_log::read(&logs, millis))
+    }
+
     /// A request with the user's ticket: the status and the body. For probing WebHDFS, the KMS and JMX.
     pub fn web(&self, user: &str, method: &str, url: &str) -> Result<(u16, String)> {
         web::request(user, method, url)
@@ -176,6 +185,13 @@ impl SecureHadoop {
         Ok(restored)
     }
 
+    /// The active NameNode is sent what is sent, and does nothing, until the answer is dropped.
+    pub fn hanging(&self) -> Result<Hanging> {
+        let active = active().context("no NameNode is active")?;
+        active.server().signal("STOP");
+        Ok(Hanging { active })
+    }
+
     /// Ends one NameNode with SIGKILL, and does nothing else.
     pub fn kill_namenode(&self, namenode: NameNode) -> Result<()> {
         namenode.server().kill()
@@ -222,6 +238,18 @@ impl Drop for SafeMode {
         if let Err(error) = namenodes::safe_mode("leave") {
             progress::say(format!("failed to leave safe mode: {error:#}"));
         }
+    }
+}
+
+/// While this lives the active NameNode stands still.
+#[must_use]
+pub struct Hanging {
+    active: NameNode,
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        self.active.server().signal("CONT");
     }
 }
 

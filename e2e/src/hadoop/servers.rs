@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::configuration::fingerprint;
 use super::{files, java};
@@ -47,6 +47,8 @@ pub(super) const ALL: [Server; 4] = [KMS, NN1, NN2, DN1];
 impl Server {
     /// Starts it if it is not running, or runs with an older configuration.
     pub(super) fn start(&self) -> Result<()> {
+        // A run that was killed may have left it standing still.
+        self.signal("CONT");
         let conf = files::server_conf(self.id);
         let mut java = java::java(&conf);
         java.arg("-XX:+UseSerialGC")
@@ -82,10 +84,22 @@ impl Server {
 
     /// Ends it as a crash would. Returns when it is gone.
     pub(super) fn kill(&self) -> Result<()> {
-        if let Some(pid) = process::Daemon::new(&self.daemon()).pid() {
-            process::signal("KILL", pid);
-        }
+        self.signal("KILL");
         self.stop()
+    }
+
+    /// Sends it a signal, if it runs.
+    pub(super) fn signal(&self, signal: &str) {
+        if let Some(pid) = self.process().pid() {
+            process::signal(signal, pid);
+        }
+    }
+
+    /// All that it has said.
+    pub(super) fn said(&self) -> Result<String> {
+        let log = std::fs::read(self.process().log())
+            .with_context(|| format!("{} has no log", self.id))?;
+        Ok(String::from_utf8_lossy(&log).into_owned())
     }
 
     /// Is its process there?
@@ -102,6 +116,10 @@ impl Server {
     pub(super) fn web(&self) -> String {
         let port = self.ports.last().copied().unwrap_or_default();
         format!("http://{}:{port}", self.host())
+    }
+
+    fn process(&self) -> process::Daemon {
+        process::Daemon::new(&self.daemon())
     }
 
     fn daemon(&self) -> String {

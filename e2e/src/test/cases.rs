@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{
     Scene, attacks, bad_input, bearers, clients, connect, copies, credentials, expectations,
     faults, guards, hadoop_2, identity, keys, legacy, lifecycle, main_job, operations, origins,
-    outside, reinvocation, services, spark, training, updates,
+    outside, reinvocation, services, slow, spark, training, updates,
 };
 
 /// One end-to-end test.
@@ -155,6 +155,9 @@ pub(super) fn alone() -> Vec<Case> {
             a_job_with_tokens_grows_without_a_kdc,
             a_leader_cut_off_is_succeeded,
             tokens_outlive_an_outage_and_kills,
+        }
+        slow::{
+            a_namenode_that_hangs_costs_new_jobs_nothing_but_time,
         }
         bad_input::{
             an_unreachable_fetcher_is_named,

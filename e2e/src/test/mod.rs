@@ -26,6 +26,7 @@ mod rights;
 mod scene;
 mod services;
 mod silent;
+mod slow;
 pub mod soak;
 mod spark;
 pub mod suite;

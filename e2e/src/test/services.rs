@@ -1,7 +1,7 @@
 //! Hadoop's other services, real ones: their tokens are got by the fetcher's own code and used by the stock client,
 //! which has nothing but what a pod has.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::scene::{Scene, says};
 use crate::hadoop::{Annex, Server, Tokens};
@@ -90,7 +90,7 @@ fn kms_that_share_their_tokens(annex: &Annex, tokens: &Tokens) -> Result<()> {
     says(&tokens.cancel()?, &["ns3: cancelled 1", "kms: cancelled 2"])
 }
 
-/// A token is the second's, and the first knows nothing of it.
+/// A token is the second's, and the first knows nothing of it; another is the first's, and not lost while that is away.
 fn kms_that_do_not(annex: &Annex) -> Result<()> {
     annex.part_the_kms()?;
     annex.stop(Server::Kms3)?;
@@ -99,7 +99,17 @@ fn kms_that_do_not(annex: &Annex) -> Result<()> {
     annex.start(Server::Kms3)?;
     let renewed = "kms: renewed until 1";
     says(&tokens.renew()?, &[renewed, "unknown to https://kms3"])?;
-    says(&tokens.cancel()?, &["kms: cancelled 2"])
+    says(&tokens.cancel()?, &["kms: cancelled 2"])?;
+    let tokens = annex.issue("kms")?;
+    annex.stop(Server::Kms3)?;
+    let Err(away) = tokens.renew() else {
+        bail!("a token was renewed by a KMS that does not run");
+    };
+    let away = format!("{away:#}");
+    says(
+        &away,
+        &["no host of kms answered", "https://kms3.hadoop.test"],
+    )
 }
 
 /// Two of them, of which the second leads.

@@ -104,8 +104,18 @@ impl Signer {
 impl Scene<'_> {
     /// The tokens of all silent pods of the namespace, once there are so many of them.
     pub(super) fn silent_tokens(&self, node: &SilentNode<'_>, pods: usize) -> Result<Vec<String>> {
+        self.silent_tokens_of(node, "kube2hadoop-e2e=silent", pods)
+    }
+
+    /// The same for those that the selector chooses.
+    pub(super) fn silent_tokens_of(
+        &self,
+        node: &SilentNode<'_>,
+        selector: &str,
+        pods: usize,
+    ) -> Result<Vec<String>> {
         let all = wait_until(&format!("{pods} silent pods"), MADE, || {
-            let all = self.pods("kube2hadoop-e2e=silent")?;
+            let all = self.pods(selector)?;
             Ok((all.len() == pods).then_some(all))
         })?;
         let signer = node.signer(&self.namespace)?;

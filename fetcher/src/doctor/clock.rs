@@ -1,35 +1,19 @@
 //! The clocks of Hadoop's servers against ours. Kerberos hides a skew from clients until a server refuses their tickets.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use k8s_openapi::jiff::{Timestamp, fmt::rfc2822};
 
 use super::Finding;
 use crate::chain;
-use crate::config::Config;
-use crate::hadoop::http::Http;
-use crate::hadoop::spnego::Negotiate;
 use crate::hadoop::{HadoopError, HadoopServices};
 
 /// Kerberos allows five minutes: one is time enough to act.
 const MOST: i64 = 60;
 
 /// Asks every server for the time.
-pub(super) async fn check(
-    config: &Config,
-    services: &HadoopServices,
-    negotiate: Arc<dyn Negotiate>,
-) -> Vec<Finding> {
-    let source = &config.hadoop;
-    let timeout = Duration::from_secs(source.timeout_seconds);
-    let Ok(http) = Http::new(source.ca_file.as_deref(), timeout, negotiate) else {
-        // The configuration's own check has said so.
-        return Vec::new();
-    };
+pub(super) async fn check(services: &HadoopServices) -> Vec<Finding> {
     let mut findings = Vec::new();
     for server in services.servers() {
-        let date = http.date(&server).await;
+        let date = services.date(&server).await;
         findings.push(judged(server.name(), date, Timestamp::now()));
     }
     findings

@@ -1,7 +1,5 @@
 //! The keytab, and the KDC behind it.
 
-use std::sync::Arc;
-
 use super::{Finding, clock};
 use crate::config::Config;
 use crate::hadoop::HadoopServices;
@@ -15,7 +13,7 @@ pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Fin
     let Ok(principal) = config.hadoop.principal.parse::<Principal>() else {
         return findings;
     };
-    let spnego = Arc::new(Spnego::new(principal));
+    let spnego = Spnego::new(principal);
     for server in services.servers() {
         let ticket = spnego.probe(server.name()).await;
         let check = format!("ticket for HTTP/{}", server.name());
@@ -24,7 +22,7 @@ pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Fin
             ticket.map(|()| "the KDC gives one".into()),
         ));
     }
-    findings.extend(clock::check(config, services, spnego).await);
+    findings.extend(clock::check(services).await);
     findings
 }
 

@@ -73,13 +73,10 @@ pub(super) fn for_pods(site: &str, realm: &str) -> Vec<u8> {
     let (mut defaults, mut rest) = (String::new(), String::new());
     let mut section = Section::Other;
     for line in site.lines().map(str::trim) {
-        if let Some(header) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.split(']').next())
-        {
-            section = Section::of(header.trim());
+        if let Some(header) = section_of(line) {
+            section = Section::of(header);
             if !matches!(section, Section::Other | Section::Defaults) {
-                let _ = writeln!(rest, "[{}]", header.trim());
+                let _ = writeln!(rest, "[{header}]");
             }
         } else if section == Section::Defaults && line.ends_with('{') {
             // Defaults of one realm: until its end they are no site's.
@@ -112,8 +109,14 @@ fn kept(section: Section, line: &str) -> Option<&str> {
     (relation && section.passes(key_of(line))).then_some(line)
 }
 
+/// The section that begins with this line.
+pub(super) fn section_of(line: &str) -> Option<&str> {
+    let header = line.strip_prefix('[')?;
+    header.split(']').next().map(str::trim)
+}
+
 /// A final `*` only says that later files do not add to it.
-fn key_of(line: &str) -> &str {
+pub(super) fn key_of(line: &str) -> &str {
     let key = line.split('=').next().unwrap_or_default();
     key.trim_end().trim_end_matches('*')
 }

@@ -110,10 +110,11 @@ impl HadoopError {
 
     /// Whether another host of the service may still answer.
     pub(super) fn next_host(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. } | Self::AllStandby { .. } | Self::BadAnswer { .. }
-        )
+        match self {
+            Self::Unreachable { .. } | Self::AllStandby { .. } | Self::BadAnswer { .. } => true,
+            Self::Kerberos(error) => error.no_kdc(),
+            _ => false,
+        }
     }
 
     fn wire(&self) -> (&'static str, StatusCode, bool) {

@@ -114,6 +114,16 @@ impl Hosts {
 
     /// One error for all: the one that says most.
     fn sum_up(&self, mut failed: Vec<(String, HadoopError)>) -> HadoopError {
+        if self.product == Product::Kms {
+            let knows = |error: &HadoopError| error.lost() && !remote::lacks_the_key(error);
+            if let Some(index) = failed.iter().position(|(_, error)| knows(error)) {
+                return failed.swap_remove(index).1;
+            }
+            // Strangers to a token say nothing for the one that issued it, which gave no answer.
+            if failed.iter().any(|(_, error)| !error.lost()) {
+                failed.retain(|(_, error)| !error.lost());
+            }
+        }
         let says_most = |error: &HadoopError| {
             !matches!(
                 error,

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::HadoopError;
 use super::patience::Patience;
+use super::realms::Realms;
 use super::remote::{self, Answer};
 use super::spnego::{Negotiate, SpnegoError};
 use super::trust::{self, HttpSetupError};
@@ -174,7 +175,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// `timeout` is for one call to one host.
+    /// `timeout` is for one call to one host; hosts of one of the realms share a KDC.
     ///
     /// # Errors
     /// CA certificates that cannot be read.
@@ -182,6 +183,7 @@ impl Http {
         ca_file: Option<&Path>,
         timeout: Duration,
         negotiate: Arc<dyn Negotiate>,
+        realms: Realms,
     ) -> Result<Self, HttpSetupError> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(trust::client_config(ca_file)?)
@@ -194,16 +196,13 @@ impl Http {
         Ok(Self {
             client,
             negotiate,
-            patience: Patience::new(timeout),
+            patience: Patience::new(timeout, realms),
             timeout,
         })
     }
 
     /// What the server's clock shows. Hadoop dates only what it answers to somebody it knows.
-    ///
-    /// # Errors
-    /// No answer, or no session.
-    pub async fn date(&self, host: &Host) -> Result<Option<String>, HadoopError> {
+    pub(super) async fn date(&self, host: &Host) -> Result<Option<String>, HadoopError> {
         let cookie = self.session(host, None).await?;
         let login = Request::new(host.login.method.clone(), host.login.path);
         let (headers, _) = self.send(host, &login, cookie_header(&cookie)).await?;
@@ -279,10 +278,9 @@ impl Http {
             host: host.name.clone(),
             text: "its answer has no Kerberos token".into(),
         });
-        started
-            .finish(proof.map_err(Arc::new)?)
-            .await
-            .map_err(Arc::new)?;
+        let lasts = started.finish(proof.map_err(Arc::new)?).await;
+        self.patience
+            .got_ticket(&host.name, lasts.map_err(Arc::new)?);
         Ok(Arc::new(cookie))
     }
 

@@ -22,6 +22,8 @@ use super::{HadoopError, Issued, TokenService};
 
 const NAME: &str = "kms";
 const PATH: &str = "/v1/";
+const RENEW: &str = "RENEWDELEGATIONTOKEN";
+const CANCEL: &str = "CANCELDELEGATIONTOKEN";
 /// What gives its address.
 const SETTING: &str = "hadoop.security.key.provider.path of the NameNodes";
 /// The KMS's own default (hadoop.kms.authentication.delegation-token.renew-interval.sec).
@@ -204,7 +206,7 @@ impl TokenService for Kms {
 
     fn renew<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<u64, HadoopError>> {
         async move {
-            let (answer, host) = self.on_token("RENEWDELEGATIONTOKEN", token).await?;
+            let (answer, host) = self.on_token(RENEW, token).await?;
             issued::renewed_until(&answer, &host)
         }
         .boxed()
@@ -212,16 +214,22 @@ impl TokenService for Kms {
 
     fn cancel<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<(), HadoopError>> {
         async move {
-            issued::gone(
-                self.on_token("CANCELDELEGATIONTOKEN", token)
-                    .await
-                    .map(drop),
-            )
+            let cancelled = self.on_token(CANCEL, token).await.map(drop);
+            if !cancelled.as_ref().is_err_and(HadoopError::lost) {
+                return cancelled;
+            }
+            // A stranger to the token says the same as the one that had it; asked to renew it, they differ.
+            match self.on_token(RENEW, token).await {
+                Ok(_) => issued::gone(self.on_token(CANCEL, token).await.map(drop)),
+                Err(error) if error.next_host() => Err(error),
+                Err(_) => Ok(()),
+            }
         }
         .boxed()
     }
 
-    /// Without a shared store only one of the KMS knows it, as in [`Kms::on_token`].
+    /// Without a shared store only one of the KMS knows it, as in [`Kms::on_token`]; while that is away, it is of no
+    /// use to whoever comes.
     fn is_known<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<bool, HadoopError>> {
         async move {
             let Ok(provider) = token.service().parse() else {
@@ -241,7 +249,7 @@ impl TokenService for Kms {
             let Ok(provider) = token.service().parse() else {
                 return Vec::new();
             };
-            let query = issued::token_query(PATH, "RENEWDELEGATIONTOKEN", token);
+            let query = issued::token_query(PATH, RENEW, token);
             let hosts = self.hosts(&provider);
             let answers = hosts.each(&self.caller, &Request::put(&query)).await;
             let strangers = answers

@@ -17,6 +17,7 @@ mod kms;
 mod label;
 mod patience;
 mod product;
+mod realms;
 mod remote;
 mod resource_manager;
 mod service;

@@ -202,6 +202,14 @@ fn means_lost(exception: &str, message: &str) -> bool {
         || spellings.iter().any(|it| message.contains(it))
 }
 
+/// Made with a key that the server never had, or has no more: it cannot say whether the token is gone.
+pub(super) fn lacks_the_key(error: &HadoopError) -> bool {
+    let HadoopError::Unknown { message, .. } = error else {
+        return false;
+    };
+    message.contains("with wrong password") || message.contains("Unable to find master key")
+}
+
 /// `org.apache.…$InvalidToken: text`, or only the text.
 fn in_reason_phrase(answer: &Answer) -> Option<RemoteException> {
     let phrase = answer.reason.as_deref()?;

@@ -9,18 +9,19 @@ use kube2hadoop_stamp::DenyList;
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::TokenService;
 use super::caller::Caller;
 use super::client_conf::ClientConf;
 use super::client_krb5;
 use super::conf::{Cluster, ClusterError, Conf, ConfError};
 use super::http::{Host, Http};
 use super::kms::Kms;
+use super::realms::Realms;
 use super::resource_manager::{self, ResourceManagers};
 use super::spnego::{InvalidPrincipal, Negotiate, Principal, Spnego};
 use super::trust::HttpSetupError;
 use super::truststore::{self, TruststoreError};
 use super::webhdfs::{self, WebHdfs};
+use super::{HadoopError, TokenService};
 
 /// How Hadoop is reached, and as whom.
 #[derive(Debug, Clone)]
@@ -33,7 +34,8 @@ pub struct Settings {
     pub renewer: String,
     /// PEM bundle of private CAs for services of Hadoop that serve https.
     pub ca_file: Option<PathBuf>,
-    /// Text of the site's krb5.conf, of which pods get what concerns clients; empty if there is none.
+    /// Text of the site's krb5.conf, of which pods get what concerns clients, and which tells hosts' realms; empty if
+    /// there is none.
     pub krb5_conf: String,
     /// Whether KMS tokens are got where the NameNodes name a KMS.
     pub kms: bool,
@@ -62,6 +64,7 @@ pub enum SetupError {
 
 /// The configured services and what pods need to know of them.
 pub struct HadoopServices {
+    caller: Arc<Caller>,
     cluster: Cluster,
     services: Vec<Arc<dyn TokenService>>,
     client_conf: BTreeMap<String, Vec<u8>>,
@@ -131,8 +134,10 @@ impl HadoopServices {
         }
         let conf = Conf::read_dir(&settings.conf_dir)?;
         let cluster = Cluster::from_conf(&conf)?;
+        let (ca_file, timeout) = (settings.ca_file.as_deref(), settings.timeout);
+        let realms = Realms::of_site(&settings.krb5_conf, principal.realm());
         let caller = Arc::new(Caller {
-            http: Http::new(settings.ca_file.as_deref(), settings.timeout, negotiate)?,
+            http: Http::new(ca_file, timeout, negotiate, realms)?,
             principal: principal.short_name().to_owned(),
             renewer: settings.renewer.clone(),
             deny: settings.deny.clone(),
@@ -146,6 +151,7 @@ impl HadoopServices {
         let krb5_conf = client_krb5::for_pods(&settings.krb5_conf, principal.realm());
         client_conf.insert(client_krb5::FILE.to_owned(), krb5_conf);
         Ok(Self {
+            caller,
             cluster,
             services,
             client_conf,
@@ -177,6 +183,14 @@ impl HadoopServices {
                     .map(|it| webhdfs::host(&it.web)),
             )
             .chain(managers.map(|manager| resource_manager::host(&manager.web)))
+    }
+
+    /// What a server's clock shows, as its answers have it in `Date`.
+    ///
+    /// # Errors
+    /// No answer, or no session.
+    pub async fn date(&self, server: &Host) -> Result<Option<String>, HadoopError> {
+        self.caller.http.date(server).await
     }
 
     /// The configuration for pods, without secrets: file name → content.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext};
@@ -86,8 +87,12 @@ pub trait Exchange: Send {
     /// What goes into `Authorization: Negotiate`, before base64.
     fn token(&self) -> &[u8];
 
-    /// Checks the server's answer, so that nobody else can pose as it.
-    fn finish(self: Box<Self>, answer: Vec<u8>) -> BoxFuture<'static, Result<(), SpnegoError>>;
+    /// Checks the server's answer, so that nobody else can pose as it. Gives how long the ticket serves for more
+    /// exchanges, without a KDC.
+    fn finish(
+        self: Box<Self>,
+        answer: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Duration, SpnegoError>>;
 }
 
 /// The GSSAPI library, as one principal.
@@ -160,7 +165,10 @@ impl Exchange for Started {
         &self.token
     }
 
-    fn finish(self: Box<Self>, answer: Vec<u8>) -> BoxFuture<'static, Result<(), SpnegoError>> {
+    fn finish(
+        self: Box<Self>,
+        answer: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Duration, SpnegoError>> {
         let work = move || {
             let mut this = *self;
             this.context
@@ -176,7 +184,7 @@ impl Exchange for Started {
                     text: "the exchange did not end".into(),
                 });
             }
-            Ok(())
+            Ok(this.context.lifetime().unwrap_or_default())
         };
         async move {
             tokio::task::spawn_blocking(work)

@@ -10,7 +10,9 @@ use fake::{DeadKerberos, Fake, FakeKerberos, INTERVAL, ISSUED, LIFE, Recorded};
 
 mod fake;
 mod file_systems;
+mod kerberos;
 mod known;
+mod parted_kms;
 mod strangers;
 mod yarn;
 
@@ -319,48 +321,4 @@ async fn the_kms_is_found_through_the_namenode() {
     services.get("kms").unwrap().cancel(token).await.unwrap();
     assert_eq!(kms.asked("doAs=alice"), 1);
     assert_eq!(kms.asked("PUT op=CANCELDELEGATIONTOKEN"), 1);
-}
-
-/// Two KMS without a store for both: each knows what it has issued itself.
-#[tokio::test]
-async fn a_kms_that_knows_nothing_of_anothers_token_is_passed_over_and_named() {
-    let ([first, second], port, at) = two_kms().await;
-    let services = ha(&[at]);
-    let mut issued = issue(&services, "kms").await.unwrap();
-    // As the ledger gives them back.
-    issued.tokens.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let (kms, token) = (services.get("kms").unwrap(), issued.distinct()[0]);
-    assert_eq!(kms.strangers_to(token).await, [""; 0]);
-    *first.always.lock().unwrap() = Some(FORGOTTEN);
-    assert_eq!(
-        kms.strangers_to(token).await,
-        [format!("http://127.0.0.1:{port}/kms")]
-    );
-    kms.renew(token).await.unwrap();
-    assert!(first.asked("PUT op=RENEW") >= 3 && second.asked("PUT op=RENEW") >= 3);
-}
-
-#[tokio::test]
-async fn a_dead_kdc_or_keytab_never_shows_as_a_panic() {
-    // The real library, with no keytab in this process's environment.
-    use super::spnego::Spnego;
-    let error = Spnego::new("k2h@NO.SUCH.REALM".parse().unwrap())
-        .start("nn.test")
-        .await
-        .err()
-        .unwrap();
-    assert!(
-        ["keytab", "kerberos-realm-unknown", "kerberos-no-ticket"].contains(&error.reason()),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn a_kdc_that_never_answers_holds_nobody_up() {
-    let text = property("fs.defaultFS", "hdfs://localhost:9000");
-    let services = with_timeout(&text, Arc::new(DeadKerberos), Duration::from_millis(20));
-    let all = futures::future::join_all((0..20).map(|_| issue(&services, "localhost"))).await;
-    for outcome in all {
-        assert_eq!(outcome.unwrap_err().reason(), "kdc-unreachable");
-    }
 }

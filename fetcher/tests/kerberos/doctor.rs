@@ -65,17 +65,17 @@ impl Told {
     }
 }
 
+/// One of Hadoop's configuration files.
+pub(crate) fn site(properties: &[(&str, &str)]) -> String {
+    let property = |(name, value): &(&str, &str)| {
+        format!("<property><name>{name}</name><value>{value}</value></property>")
+    };
+    let properties: String = properties.iter().map(property).collect();
+    format!("<configuration>{properties}</configuration>")
+}
+
 /// A NameNode that is never up: tickets for it can be had all the same.
 pub(crate) fn write_hadoop_conf(directory: &Path) {
-    let site = |properties: &[(&str, &str)]| {
-        let properties: String = properties
-            .iter()
-            .map(|(name, value)| {
-                format!("<property><name>{name}</name><value>{value}</value></property>")
-            })
-            .collect();
-        format!("<configuration>{properties}</configuration>")
-    };
     let nobody = free_address();
     let (_, port) = nobody.rsplit_once(':').unwrap();
     let core = site(&[

@@ -8,6 +8,7 @@
     reason = "a test may fail this way"
 )]
 
+mod at_hand;
 mod doctor;
 mod kdc;
 mod long_lived;

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 /// Before each answer of the process, among what libtest prints.
 const ANSWER: &str = "answer: ";
 
-/// It authenticates with a keytab, as the fetcher does.
+/// It authenticates with a keytab, as the fetcher does; and as a server by the same.
 pub(crate) struct Process {
     child: Child,
     ask: ChildStdin,
@@ -21,6 +21,7 @@ impl Process {
             .args([function, "--exact", "--ignored", "--nocapture"])
             .env("KRB5_CONFIG", krb5_conf)
             .env("KRB5_CLIENT_KTNAME", keytab)
+            .env("KRB5_KTNAME", keytab)
             .env("KRB5CCNAME", "MEMORY:process")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -51,9 +51,9 @@ pub enum SpnegoError {
     )]
     Timeout,
     #[error(
-        "no KDC answered at {0}, and none has been asked since: see that the KDCs of krb5.conf (KRB5_CONFIG) can be reached"
+        "no KDC answered at {at} for hosts of {realm}, and none has been asked for them since: see that the KDCs of krb5.conf (KRB5_CONFIG) can be reached"
     )]
-    Silent(Timestamp),
+    Silent { realm: String, at: Timestamp },
     #[error("the service is stopping")]
     Stopped,
 }
@@ -80,12 +80,21 @@ impl SpnegoError {
         }
     }
 
+    /// Whether no KDC was to be had: a host whose ticket or session we have needs none.
+    #[must_use]
+    pub fn no_kdc(&self) -> bool {
+        matches!(
+            self,
+            Self::KdcUnreachable(_) | Self::Timeout | Self::Silent { .. }
+        )
+    }
+
     /// Stable name for metrics and the problem's type.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Keytab(_) => "keytab",
-            Self::KdcUnreachable(_) | Self::Timeout | Self::Silent(_) => "kdc-unreachable",
+            Self::KdcUnreachable(_) | Self::Timeout | Self::Silent { .. } => "kdc-unreachable",
             Self::RealmUnknown { .. } => "kerberos-realm-unknown",
             Self::PrincipalUnknown { .. } => "kerberos-principal-unknown",
             Self::PrincipalLocked { .. } => "kerberos-principal-locked",

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ::http::header::{AUTHORIZATION, COOKIE, SET_COOKIE, WWW_AUTHENTICATE};
 use ::http::{HeaderMap, Method, StatusCode, Uri};
@@ -22,6 +23,8 @@ use crate::hadoop::spnego::{Exchange, Negotiate, SpnegoError};
 pub(super) const ISSUED: u64 = 1_700_000_000_000;
 pub(super) const INTERVAL: u64 = 60_000;
 pub(super) const LIFE: u64 = 180_000;
+/// How long a ticket serves.
+const TICKET: Duration = Duration::from_secs(36_000);
 
 /// One recorded answer: status, body.
 pub(super) type Recorded = (u16, &'static str);
@@ -264,12 +267,17 @@ fn issue(query: &str) -> String {
 #[derive(Default)]
 pub(super) struct FakeKerberos {
     pub(super) tickets: Mutex<u32>,
+    /// Gives none, and never says so.
+    pub(super) silent: Mutex<bool>,
 }
 
 struct FakeExchange(String);
 
 impl Negotiate for FakeKerberos {
     fn start<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Box<dyn Exchange>, SpnegoError>> {
+        if *self.silent.lock().unwrap() {
+            return futures::future::pending().boxed();
+        }
         let mut tickets = self.tickets.lock().unwrap();
         *tickets += 1;
         let exchange = FakeExchange(format!("ticket {tickets} for {host}"));
@@ -294,12 +302,15 @@ impl Exchange for FakeExchange {
         self.0.as_bytes()
     }
 
-    fn finish(self: Box<Self>, answer: Vec<u8>) -> BoxFuture<'static, Result<(), SpnegoError>> {
+    fn finish(
+        self: Box<Self>,
+        answer: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Duration, SpnegoError>> {
         let good = answer == format!("proof of {}", self.0).into_bytes();
         let error = SpnegoError::NotMutual {
             host: "h".into(),
             text: "wrong proof".into(),
         };
-        async move { if good { Ok(()) } else { Err(error) } }.boxed()
+        async move { good.then_some(TICKET).ok_or(error) }.boxed()
     }
 }
