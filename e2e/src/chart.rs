@@ -150,8 +150,6 @@ fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
         "hadoop": {
             "principal": hadoop.principal(PRINCIPAL),
             "keytab": {"secret": KEYTAB_SECRET},
-            // A NameNode that hangs for ten seconds is still waited for.
-            "timeoutSeconds": 20,
         },
         "identity": identity(),
         // What tests wait for shall not take minutes.

@@ -15,7 +15,7 @@ use crate::stage::{Answer, Door, Replica};
 
 /// Jobs of their own that ask for their first tokens.
 const JOBS: usize = 32;
-/// Well under the test bench's `hadoop.timeoutSeconds`: a call that was given up would be answered all the same, and
+/// Under `hadoop.timeoutSeconds`: a call that was given up would be answered all the same, and
 /// leave a token that nobody has.
 const HANGS: Duration = Duration::from_secs(10);
 /// Until all of the jobs wait.

@@ -63,6 +63,7 @@ fn default_conf_dir() -> PathBuf {
     "/etc/hadoop/conf".into()
 }
 
+/// A NameNode that takes ten seconds for a token is waited for: a call given up leaves a token that nobody has.
 fn default_hadoop_timeout() -> u64 {
-    10
+    15
 }

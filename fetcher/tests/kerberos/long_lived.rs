@@ -15,7 +15,7 @@ use crate::wait_until;
 const OURS: &str = "kube2hadoop";
 const PROCESS: &str = "long_lived::process";
 /// `hadoop.timeoutSeconds`, unless the operator says otherwise.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// Not a test: what a [`Process`] does. It begins an exchange for each line it is given, and says how
 /// that went.
