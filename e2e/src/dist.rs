@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{packages, places, process, progress};
 
@@ -73,12 +74,16 @@ pub fn build(no_install: bool) -> Result<Dist> {
     fs::create_dir_all(dist.directory())?;
     let cleaning = BINARIES.map(|binary| binary.cargo(&["clean", "--workspace"]));
     forget_another_clone(&target_directory(), cleaning)?;
-    for binary in &BINARIES {
-        let step = progress::step(format!("building {}", binary.package));
-        process::run(&mut binary.cargo(&["build", "--package", binary.package]))?;
-        place(&binary.built(), &dist.binary(binary.package))?;
-        step.done(size_of(&dist.binary(binary.package))?);
-    }
+    let (fixed, linked): (Vec<_>, Vec<_>) = BINARIES.iter().partition(|it| it.target.is_some());
+    // Each is on one core for most of its time.
+    thread::scope(|scope| {
+        let beside = scope.spawn(|| fixed.iter().try_for_each(|binary| binary.build(&dist)));
+        let built = linked.iter().try_for_each(|binary| binary.build(&dist));
+        beside
+            .join()
+            .unwrap_or_else(|_| bail!("a build panicked"))?;
+        built
+    })?;
     Ok(dist)
 }
 
@@ -103,13 +108,29 @@ pub(crate) fn forget_another_clone(
 }
 
 impl Binary {
+    fn build(&self, dist: &Dist) -> Result<()> {
+        let step = progress::step(format!("building {}", self.package));
+        process::run(&mut self.cargo(&["build", "--package", self.package]))?;
+        place(&self.built(), &dist.binary(self.package))?;
+        step.done(size_of(&dist.binary(self.package))?);
+        Ok(())
+    }
+
+    /// Cargo builds one thing at a time in a directory.
+    fn target_directory(&self) -> PathBuf {
+        match self.target {
+            Some(_) => places::cache().join("target-static"),
+            None => target_directory(),
+        }
+    }
+
     fn cargo(&self, verb: &[&str]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
             .current_dir(places::repository())
             .args(verb)
             .args(["--locked", "--profile", self.profile, "--target-dir"])
-            .arg(target_directory());
+            .arg(self.target_directory());
         if let Some(target) = self.target {
             cargo.args(["--target", target]);
         }
@@ -118,7 +139,7 @@ impl Binary {
 
     /// Where cargo leaves the binary.
     fn built(&self) -> PathBuf {
-        let mut path = target_directory();
+        let mut path = self.target_directory();
         path.extend(self.target);
         path.join(self.profile).join(self.package)
     }
@@ -179,12 +200,10 @@ mod tests {
     #[test]
     fn cargo_leaves_binaries_of_a_target_in_a_directory_of_their_own() {
         let built: Vec<PathBuf> = BINARIES.iter().map(Binary::built).collect();
-        let root = target_directory();
-        assert_eq!(
-            built[0],
-            root.join(MUSL).join("release/kube2hadoop-webhook")
-        );
-        assert_eq!(built[1], root.join(MUSL).join("client/kube2hadoop-client"));
-        assert_eq!(built[2], root.join("release/kube2hadoop-fetcher"));
+        let fixed = places::cache().join("target-static").join(MUSL);
+        assert_eq!(built[0], fixed.join("release/kube2hadoop-webhook"));
+        assert_eq!(built[1], fixed.join("client/kube2hadoop-client"));
+        let linked = target_directory().join("release/kube2hadoop-fetcher");
+        assert_eq!(built[2], linked);
     }
 }

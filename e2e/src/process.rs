@@ -101,6 +101,15 @@ pub fn stop(name: &str) -> Result<()> {
     Daemon::new(name).stop()
 }
 
+/// Ends the daemon as a crash would. Returns when it is gone.
+pub fn kill(name: &str) -> Result<()> {
+    let daemon = Daemon::new(name);
+    if let Some(pid) = daemon.pid() {
+        signal("KILL", pid);
+    }
+    daemon.stop()
+}
+
 /// Is the daemon running?
 pub fn alive(name: &str) -> bool {
     Daemon::new(name).pid().is_some()

@@ -84,8 +84,7 @@ impl Server {
 
     /// Ends it as a crash would. Returns when it is gone.
     pub(super) fn kill(&self) -> Result<()> {
-        self.signal("KILL");
-        self.stop()
+        process::kill(&self.daemon())
     }
 
     /// Sends it a signal, if it runs.

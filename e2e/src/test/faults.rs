@@ -183,9 +183,9 @@ pub(super) fn a_leader_cut_off_is_succeeded(scene: &Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// No API server for 20 s, and the fetchers killed once the node has found it again, which takes as long: held tokens work all the time, are renewed in time, and
-/// are replaced where a sidecar does so. The test bench's Hadoop ends a token after 90 s unless it is renewed, and
-/// after 180 s for good; from half of that on there are new ones.
+/// No API server for 20 s, and the fetchers killed once the node has found it again: held tokens work all the time, are
+/// renewed in time, and are replaced where a sidecar does so. The test bench's Hadoop ends a token after 90 s unless it
+/// is renewed, and after 180 s for good; from half of that on there are new ones.
 pub(super) fn tokens_outlive_an_outage_and_kills(scene: &Scene<'_>) -> Result<()> {
     let file = format!("/secure-zone/{}", scene.namespace);
     let patient = format!(

@@ -100,8 +100,6 @@ fn refreshes(injection: &Injection<'_>, warnings: &mut Vec<String>) -> bool {
 pub(super) struct Fixed {
     url: Written,
     deadline: Written,
-    resources: Written,
-    refresh_resources: Written,
     volume_mounts: Written,
 }
 
@@ -112,8 +110,6 @@ impl Fixed {
         Self {
             url: variable("KUBE2HADOOP_URL", &policy.fetcher_url),
             deadline: variable("KUBE2HADOOP_DEADLINE_SECONDS", &deadline),
-            resources: policy.resources.burstable(),
-            refresh_resources: policy.refresh_resources.burstable(),
             volume_mounts: Written::of(&[
                 OurMount::new(VOLUME, DIRECTORY, false),
                 OurMount::new(IDENTITY_VOLUME, IDENTITY_DIRECTORY, true),
@@ -173,13 +169,12 @@ struct SeccompProfile {
 
 /// The same as the init container, but it stays.
 fn sidecar<'a>(injection: &'a Injection<'_>) -> OurContainer<'a> {
-    let policy = injection.policy;
-    let burstable = &policy.fixed().fetch_token.refresh_resources;
+    let resources = &injection.policy.refresh_resources;
     OurContainer {
         name: REFRESH_CONTAINER,
         args: Some(["--refresh"]),
         restart_policy: Some("Always"),
-        resources: Bounds::beside_all(&injection.pod.spec, &policy.refresh_resources, burstable),
+        resources: Bounds::beside_all(&injection.pod.spec, resources),
         ..container(injection)
     }
 }
@@ -207,7 +202,7 @@ fn container<'a>(injection: &'a Injection<'_>) -> OurContainer<'a> {
         args: None,
         restart_policy: None,
         env,
-        resources: Bounds::before_all(&injection.pod.spec, &policy.resources, &fixed.resources),
+        resources: Bounds::before_all(&injection.pod.spec, &policy.resources),
         security_context: security_context(user),
         volume_mounts: &fixed.volume_mounts,
     }

@@ -89,11 +89,11 @@ impl InjectPolicy {
 }
 
 fn some() -> Resources {
-    Resources::little("100m")
+    Resources::new("100m", "1")
 }
 
 fn little() -> Resources {
-    Resources::little("20m")
+    Resources::new("20m", "500m")
 }
 
 fn if_not_present() -> String {

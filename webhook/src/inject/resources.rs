@@ -1,13 +1,11 @@
-//! What our containers may use, without changing what the pod is to its node.
+//! What our containers may use, without changing what the pod is to its node and its namespace.
 //!
 //! The kernel halts whoever has used up its share of the processor, and to start any container takes more than a small
-//! share gives: with a limit of 100m a pod starts up to 0.3 s later. So the limit is a whole core where the pod's
-//! quality of service lets it.
+//! share gives: with a limit of 100m a pod starts up to 0.3 s later. So the limit is a core, or what the pod's own
+//! containers have where that is less: more than theirs a namespace's LimitRange or ResourceQuota might refuse.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::written::Written;
 use super::{INIT_CONTAINER, REFRESH_CONTAINER};
 use crate::pod::{Container, Spec};
 use crate::review::Entries;
@@ -20,7 +18,7 @@ pub struct Resources {
     pub cpu: String,
     /// What it requests, and its limit.
     pub memory: String,
-    /// Of pods that are not Guaranteed: theirs must request what they may use at most.
+    /// The most that it may use to start.
     #[serde(default = "core")]
     pub cpu_limit: String,
 }
@@ -30,86 +28,72 @@ fn core() -> String {
 }
 
 impl Resources {
-    pub(super) fn little(cpu: &str) -> Self {
+    pub(super) fn new(cpu: &str, cpu_limit: &str) -> Self {
         Self {
             cpu: cpu.into(),
             memory: "16Mi".into(),
-            cpu_limit: core(),
+            cpu_limit: cpu_limit.into(),
         }
     }
 
     /// The API server refuses a pod that requests more than its limit.
     pub fn limit_is_too_low(&self) -> bool {
-        let [request, limit] = [&self.cpu, &self.cpu_limit].map(|cpu| millicores(cpu));
-        request.zip(limit).is_some_and(|(cpu, limit)| cpu > limit)
+        is_less(&self.cpu_limit, &self.cpu)
     }
 
-    /// For pods that are not Guaranteed.
-    pub(super) fn burstable(&self) -> Written {
-        Written::of(&json!({
-            "requests": {"cpu": self.cpu, "memory": self.memory},
-            "limits": {"cpu": self.cpu_limit, "memory": self.memory},
-        }))
+    /// The limit, between what is requested and what may be used, that the pod's largest container has as well.
+    fn share<'a>(&'a self, spec: &'a Spec<'_>) -> &'a str {
+        let limits = spec.containers.iter().filter_map(|it| limit(it, "cpu"));
+        let largest = limits.reduce(|most, cpu| if is_less(most, cpu) { cpu } else { most });
+        match largest {
+            Some(cpu) if is_less(cpu, &self.cpu) => &self.cpu,
+            Some(cpu) if is_less(cpu, &self.cpu_limit) => cpu,
+            _ => &self.cpu_limit,
+        }
     }
 }
 
 /// Requests and limits.
 #[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Bounds<'a> {
-    Burstable(&'a Written),
-    Guaranteed {
-        requests: Amounts<'a>,
-        limits: Amounts<'a>,
-    },
+pub(super) struct Bounds<'a> {
+    requests: Amounts<'a>,
+    limits: Amounts<'a>,
 }
 
 #[derive(Clone, Copy, Serialize)]
-pub(super) struct Amounts<'a> {
+struct Amounts<'a> {
     cpu: &'a str,
     memory: &'a str,
 }
 
 impl<'a> Bounds<'a> {
-    /// Of the init container: a Guaranteed pod may give it as much as its largest container, which runs later only.
-    pub(super) fn before_all(
-        spec: &'a Spec<'_>,
-        resources: &'a Resources,
-        burstable: &'a Written,
-    ) -> Option<Self> {
-        let cpu = || largest_cpu(spec, &resources.cpu);
-        Self::of(spec, resources, burstable, cpu)
+    /// Of the init container. A Guaranteed pod must request its limit, which costs it nothing: its largest container,
+    /// which runs later only, requests as much.
+    pub(super) fn before_all(spec: &'a Spec<'_>, resources: &'a Resources) -> Option<Self> {
+        Self::of(spec, resources, resources.share(spec))
     }
 
     /// Of the sidecar, which runs beside all others.
-    pub(super) fn beside_all(
-        spec: &Spec<'_>,
-        resources: &'a Resources,
-        burstable: &'a Written,
-    ) -> Option<Self> {
-        Self::of(spec, resources, burstable, || &resources.cpu)
+    pub(super) fn beside_all(spec: &'a Spec<'_>, resources: &'a Resources) -> Option<Self> {
+        Self::of(spec, resources, &resources.cpu)
     }
 
     /// None where the pod is bound as a whole: a container's own bounds could only go beyond the pod's.
-    fn of(
-        spec: &Spec<'_>,
-        resources: &'a Resources,
-        burstable: &'a Written,
-        guaranteed_cpu: impl FnOnce() -> &'a str,
-    ) -> Option<Self> {
+    fn of(spec: &'a Spec<'_>, resources: &'a Resources, guaranteed: &'a str) -> Option<Self> {
         if spec.resources.is_some() {
             return None;
         }
-        if !is_guaranteed(spec) {
-            return Some(Self::Burstable(burstable));
-        }
-        let amounts = Amounts {
-            cpu: guaranteed_cpu(),
+        let (request, limit) = match is_guaranteed(spec) {
+            true => (guaranteed, guaranteed),
+            false => (&*resources.cpu, resources.share(spec)),
+        };
+        let amounts = |cpu| Amounts {
+            cpu,
             memory: &resources.memory,
         };
-        Some(Self::Guaranteed {
-            requests: amounts,
-            limits: amounts,
+        Some(Self {
+            requests: amounts(request),
+            limits: amounts(limit),
         })
     }
 }
@@ -126,20 +110,6 @@ fn is_guaranteed(spec: &Spec<'_>) -> bool {
     })
 }
 
-fn largest_cpu<'a>(spec: &'a Spec<'_>, least: &'a str) -> &'a str {
-    let limits = spec
-        .containers
-        .iter()
-        .filter_map(|container| limit(container, "cpu"));
-    limits.fold(least, |most, cpu| {
-        if millicores(cpu) > millicores(most) {
-            cpu
-        } else {
-            most
-        }
-    })
-}
-
 fn limit<'a>(container: &'a Container<'_>, resource: &str) -> Option<&'a str> {
     amount(container.resources.as_ref()?.limits.as_ref(), resource)
 }
@@ -150,6 +120,12 @@ fn requests<'a, 'b>(container: &'a Container<'b>) -> Option<&'a Entries<'b>> {
 
 fn amount<'a>(amounts: Option<&'a Entries<'_>>, resource: &str) -> Option<&'a str> {
     amounts?.get(resource)
+}
+
+/// False where either is written in a notation that we do not read.
+fn is_less(cpu: &str, other: &str) -> bool {
+    let [cpu, other] = [cpu, other].map(millicores);
+    cpu.zip(other).is_some_and(|(cpu, other)| cpu < other)
 }
 
 /// Of `2`, `0.5` or `500m`, as nearly everybody writes it; none of the notations that are left.
@@ -174,10 +150,14 @@ mod tests {
     fn bounds(spec: &Value) -> Option<Value> {
         let spec = spec.to_string();
         let spec: Spec<'_> = serde_json::from_str(&spec).unwrap();
-        let resources = Resources::little("100m");
-        let burstable = resources.burstable();
-        let bounds = Bounds::before_all(&spec, &resources, &burstable)?;
+        let resources = Resources::new("100m", "1");
+        let bounds = Bounds::before_all(&spec, &resources)?;
         Some(serde_json::to_value(bounds).unwrap())
+    }
+
+    fn expected(request: &str, limit: &str) -> Option<Value> {
+        let [requests, limits] = [request, limit].map(|cpu| json!({"cpu": cpu, "memory": "16Mi"}));
+        Some(json!({"requests": requests, "limits": limits}))
     }
 
     fn container(requests: &Value, limits: &Value) -> Value {
@@ -193,42 +173,42 @@ mod tests {
     fn a_guaranteed_pod_stays_so_and_lends_its_largest_share() {
         for (containers, cpu) in [
             (json!([alike("50m")]), "100m"),
-            (json!([alike("500m"), alike("2"), alike("1500m")]), "2"),
-            (json!([alike("1k")]), "100m"),
+            (json!([alike("200m"), alike("0.5"), alike("300m")]), "0.5"),
+            (json!([alike("500m"), alike("64")]), "1"),
+            (json!([alike("1k")]), "1"),
         ] {
-            let amounts = json!({"cpu": cpu, "memory": "16Mi"});
-            let expected = json!({"requests": amounts, "limits": amounts});
-            assert_eq!(bounds(&json!({"containers": containers})), Some(expected));
+            let found = bounds(&json!({"containers": containers}));
+            assert_eq!(found, expected(cpu, cpu), "{containers}");
         }
-    }
-
-    #[test]
-    fn any_other_pod_may_use_a_core_to_start() {
-        let (one, two) = (
-            json!({"cpu": "1", "memory": "1Gi"}),
-            json!({"cpu": "2", "memory": "1Gi"}),
-        );
-        let memory = json!({"memory": "1Gi"});
-        for spec in [
-            json!({"containers": [{"name": "c"}]}),
-            json!({"containers": [container(&one, &two)]}),
-            json!({"containers": [container(&memory, &memory)]}),
-            json!({"containers": [alike("1")], "initContainers": [{"name": "setup"}]}),
-        ] {
-            let expected = json!({
-                "requests": {"cpu": "100m", "memory": "16Mi"},
-                "limits": {"cpu": "1", "memory": "16Mi"},
-            });
-            assert_eq!(bounds(&spec), Some(expected), "{spec}");
-        }
-    }
-
-    #[test]
-    fn what_only_has_limits_requests_them() {
-        let limits = json!({"cpu": "1", "memory": "1Gi"});
+        let limits = json!({"cpu": "500m", "memory": "1Gi"});
         let only = json!({"name": "c", "resources": {"limits": limits}});
-        let found = bounds(&json!({"containers": [only]})).unwrap();
-        assert_eq!(found["requests"], found["limits"]);
+        let found = bounds(&json!({"containers": [only]}));
+        assert_eq!(found, expected("500m", "500m"));
+    }
+
+    #[test]
+    fn any_other_pod_may_use_a_core_to_start_unless_its_own_containers_may_not() {
+        let limited = |limit: &str| {
+            let requests = json!({"cpu": "50m", "memory": "1Gi"});
+            container(&requests, &json!({"cpu": limit, "memory": "1Gi"}))
+        };
+        let memory = json!({"memory": "1Gi"});
+        for (spec, limit) in [
+            (json!({"containers": [{"name": "c"}]}), "1"),
+            (json!({"containers": [container(&memory, &memory)]}), "1"),
+            (json!({"containers": [limited("2")]}), "1"),
+            (
+                json!({"containers": [limited("200m"), limited("500m")]}),
+                "500m",
+            ),
+            (json!({"containers": [limited("60m")]}), "100m"),
+            (
+                json!({"containers": [alike("2")], "initContainers": [{"name": "setup"}]}),
+                "1",
+            ),
+        ] {
+            assert_eq!(bounds(&spec), expected("100m", limit), "{spec}");
+        }
     }
 
     #[test]
@@ -246,10 +226,7 @@ mod tests {
             ("1", "999m", true),
             ("x", "1", false),
         ] {
-            let resources = Resources {
-                cpu_limit: limit.into(),
-                ..Resources::little(cpu)
-            };
+            let resources = Resources::new(cpu, limit);
             assert_eq!(resources.limit_is_too_low(), too_low, "{cpu} {limit}");
         }
     }

@@ -247,7 +247,7 @@ fn a_sidecar_stands_behind_the_init_container_where_the_pod_asks() {
     assert_eq!(sidecar["restartPolicy"], "Always");
     assert_eq!(sidecar["args"], json!(["--refresh"]));
     let bounds = json!({
-        "requests": {"cpu": "20m", "memory": "16Mi"}, "limits": {"cpu": "1", "memory": "16Mi"},
+        "requests": {"cpu": "20m", "memory": "16Mi"}, "limits": {"cpu": "500m", "memory": "16Mi"},
     });
     assert_eq!(sidecar["resources"], bounds);
     for same in ["image", "env", "securityContext", "volumeMounts"] {

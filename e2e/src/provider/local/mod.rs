@@ -145,8 +145,10 @@ impl Provider for Local {
         Ok(places::ADDRESS.parse()?)
     }
 
+    /// As a crash would: one that ends in order first takes its address from the cluster, and kube-proxy may hear a
+    /// minute late that it is back.
     fn stop_api_server(&self) -> Result<()> {
-        process::stop("kube-apiserver")
+        process::kill("kube-apiserver")
     }
 
     fn part(&self, pod: &str, parted: bool) -> Result<()> {
