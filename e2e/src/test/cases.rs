@@ -82,6 +82,7 @@ pub(super) fn side_by_side() -> Vec<Case> {
             applying_again_changes_nothing,
             impersonation_and_questions,
             a_list_and_generated_names,
+            a_pod_keeps_its_quality_of_service_and_its_namespaces_limits,
         }
         updates::{
             only_code_changes_the_user,

@@ -22,6 +22,48 @@ pub(super) fn stamp_of(object: &Value) -> String {
     annotation(&object["spec"]["template"], STAMP).unwrap_or_default()
 }
 
+/// A node ranks pods by what all of their containers request, and a namespace refuses containers above its LimitRange.
+pub(super) fn a_pod_keeps_its_quality_of_service_and_its_namespaces_limits(
+    scene: &Scene<'_>,
+) -> Result<()> {
+    let at_most = |cpu| json!({"limits": {"cpu": cpu, "memory": "64Mi"}});
+    let (of_pod, of_container) = ("/spec", "/spec/containers/0");
+    // Bound as a whole, so that we bring no limit of our own.
+    let whole = (of_pod, at_most("200m"));
+    ranked(scene, "whole", whole, ["Guaranteed", ""])?;
+    let limits = json!({"limits": [{"type": "Container", "max": {"cpu": "500m"}}]});
+    let range = json!({
+        "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": limits,
+    });
+    scene.create(&scene.stage.admin, &range)?;
+    let small = (of_container, at_most("200m"));
+    ranked(scene, "guaranteed", small, ["Guaranteed", "200m"])?;
+    let none = (of_container, json!({}));
+    ranked(scene, "defaulted", none, ["Burstable", "500m"])
+}
+
+/// Creates a pod with these resources, and compares its quality of service and the init container's limit.
+fn ranked(
+    scene: &Scene<'_>,
+    name: &str,
+    (holder, resources): (&str, Value),
+    expected: [&str; 2],
+) -> Result<()> {
+    let mut pod = workload::pod(name, "true");
+    if let Some(holder) = pod.pointer_mut(holder) {
+        holder["resources"] = resources;
+    }
+    scene.create(&scene.stage.alice, &pod)?;
+    let pod = scene.get("pod", name)?;
+    let found = [
+        "/status/qosClass",
+        "/spec/initContainers/0/resources/limits/cpu",
+    ]
+    .map(|at| text(&pod, at));
+    ensure!(found == expected, "{name} is {found:?}");
+    Ok(())
+}
+
 /// As a GitOps tool does it all day long.
 pub(super) fn applying_again_changes_nothing(scene: &Scene<'_>) -> Result<()> {
     let namespace = scene.namespace.as_str();
