@@ -78,9 +78,11 @@ impl<'a> Bounds<'a> {
         Self::of(spec, resources, &resources.cpu)
     }
 
-    /// None where the pod is bound as a whole: a container's own bounds could only go beyond the pod's.
+    /// None where only the pod is bound as a whole: a container's own bounds could go beyond the pod's. Where its
+    /// containers have limits as well, a LimitRange may ask for them.
     fn of(spec: &'a Spec<'_>, resources: &'a Resources, guaranteed: &'a str) -> Option<Self> {
-        if spec.resources.is_some() {
+        let limited = || spec.containers.iter().any(|it| limit(it, "cpu").is_some());
+        if spec.resources.is_some() && !limited() {
             return None;
         }
         let (request, limit) = match is_guaranteed(spec) {
@@ -215,6 +217,10 @@ mod tests {
     fn a_pod_that_is_bound_as_a_whole_bounds_us_too() {
         let spec = json!({"containers": [{"name": "c"}], "resources": {"limits": {"cpu": "500m"}}});
         assert_eq!(bounds(&spec), None);
+        let requests = json!({"cpu": "50m", "memory": "1Gi"});
+        let limits = json!({"cpu": "200m", "memory": "1Gi"});
+        let spec = json!({"containers": [container(&requests, &limits)], "resources": {"limits": {"cpu": "500m"}}});
+        assert_eq!(bounds(&spec), expected("100m", "200m"));
     }
 
     #[test]
