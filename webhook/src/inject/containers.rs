@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::written::Written;
 use super::{
-    CONF_DIRECTORY, Conflict, DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, Injection, KRB5_CONF,
-    KRB5_CONF_FILE, Ops, REFRESH_CONTAINER, TOKEN_FILE, VOLUME, users,
+    CONF_DIRECTORY, Conflict, DIRECTORY, IDENTITY_VOLUME, Injection, KRB5_CONF, KRB5_CONF_FILE,
+    OUR_CONTAINERS, Ops, TOKEN_FILE, VOLUME, users,
 };
 use crate::pod::{Container, Mount, Spec};
 
@@ -53,7 +53,7 @@ pub(super) fn add(
     ];
     for (list, containers) in lists {
         for (at, container) in containers.unwrap_or_default().iter().enumerate() {
-            if [INIT_CONTAINER, REFRESH_CONTAINER].contains(&&*container.name) {
+            if OUR_CONTAINERS.contains(&&*container.name) {
                 continue;
             }
             let named = chosen

@@ -36,6 +36,7 @@ const VOLUME: &str = "kube2hadoop";
 const IDENTITY_VOLUME: &str = "kube2hadoop-identity";
 const INIT_CONTAINER: &str = "kube2hadoop-fetch-token";
 const REFRESH_CONTAINER: &str = "kube2hadoop-refresh-token";
+const OUR_CONTAINERS: [&str; 2] = [INIT_CONTAINER, REFRESH_CONTAINER];
 /// The API server's limit for the annotations of one object (k8s.io/apimachinery, TotalAnnotationSizeLimitB).
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 

@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{INIT_CONTAINER, REFRESH_CONTAINER};
+use super::OUR_CONTAINERS;
+use super::containers::all;
 use crate::pod::{Container, Spec};
-use crate::review::Entries;
 
 /// Kubernetes quantities of a container of ours.
 #[derive(Clone, Debug, Deserialize)]
@@ -70,24 +70,30 @@ impl<'a> Bounds<'a> {
     /// Of the init container. A Guaranteed pod must request its limit, which costs it nothing: its largest container,
     /// which runs later only, requests as much.
     pub(super) fn before_all(spec: &'a Spec<'_>, resources: &'a Resources) -> Option<Self> {
-        Self::of(spec, resources, resources.share(spec))
+        let share = resources.share(spec);
+        Self::of(spec, resources, share, share)
     }
 
     /// Of the sidecar, which runs beside all others.
     pub(super) fn beside_all(spec: &'a Spec<'_>, resources: &'a Resources) -> Option<Self> {
-        Self::of(spec, resources, &resources.cpu)
+        Self::of(spec, resources, &resources.cpu, resources.share(spec))
     }
 
     /// None where only the pod is bound as a whole: a container's own bounds could go beyond the pod's. Where its
     /// containers have limits as well, a LimitRange may ask for them.
-    fn of(spec: &'a Spec<'_>, resources: &'a Resources, guaranteed: &'a str) -> Option<Self> {
+    fn of(
+        spec: &Spec<'_>,
+        resources: &'a Resources,
+        guaranteed: &'a str,
+        share: &'a str,
+    ) -> Option<Self> {
         let limited = || spec.containers.iter().any(|it| limit(it, "cpu").is_some());
         if spec.resources.is_some() && !limited() {
             return None;
         }
         let (request, limit) = match is_guaranteed(spec) {
             true => (guaranteed, guaranteed),
-            false => (&*resources.cpu, resources.share(spec)),
+            false => (&*resources.cpu, share),
         };
         let amounts = |cpu| Amounts {
             cpu,
@@ -102,26 +108,26 @@ impl<'a> Bounds<'a> {
 
 /// Whether every container requests exactly what it may use at most (k8s.io/kubernetes, pkg/apis/core/v1/helper/qos).
 fn is_guaranteed(spec: &Spec<'_>) -> bool {
-    let ours = |name: &str| [INIT_CONTAINER, REFRESH_CONTAINER].contains(&name);
-    let mut others = super::containers::all(spec).filter(|container| !ours(&container.name));
+    let mut others = all(spec).filter(|container| !OUR_CONTAINERS.contains(&&*container.name));
     others.all(|container| {
         ["cpu", "memory"].iter().all(|resource| {
             let limit = limit(container, resource);
-            limit.is_some() && limit == amount(requests(container), resource).or(limit)
+            limit.is_some() && limit == request(container, resource).or(limit)
         })
     })
 }
 
 fn limit<'a>(container: &'a Container<'_>, resource: &str) -> Option<&'a str> {
-    amount(container.resources.as_ref()?.limits.as_ref(), resource)
+    container.resources.as_ref()?.limits.as_ref()?.get(resource)
 }
 
-fn requests<'a, 'b>(container: &'a Container<'b>) -> Option<&'a Entries<'b>> {
-    container.resources.as_ref()?.requests.as_ref()
-}
-
-fn amount<'a>(amounts: Option<&'a Entries<'_>>, resource: &str) -> Option<&'a str> {
-    amounts?.get(resource)
+fn request<'a>(container: &'a Container<'_>, resource: &str) -> Option<&'a str> {
+    container
+        .resources
+        .as_ref()?
+        .requests
+        .as_ref()?
+        .get(resource)
 }
 
 /// False where either is written in a notation that we do not read.
