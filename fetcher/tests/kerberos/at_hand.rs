@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -11,16 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
-use kube2hadoop_fetcher::hadoop::{HadoopServices, Settings};
-use kube2hadoop_stamp::DenyList;
+use kube2hadoop_fetcher::hadoop::HadoopServices;
 use libgssapi::context::ServerCtx;
 
 use crate::doctor::site;
-use crate::kdc::{Kdc, REALM};
+use crate::kdc::Kdc;
 use crate::process::{Process, serve};
-
-const OURS: &str = "kube2hadoop";
-const LIMIT: Duration = Duration::from_secs(2);
+use crate::silent::{self, LIMIT, OURS};
 
 /// Not a test: what a [`Process`] does. It asks the named service for a token, and says what that came to.
 #[test]
@@ -80,17 +76,7 @@ fn services(port: u16) -> HadoopServices {
     fs::write(conf.path().join("core-site.xml"), core).unwrap();
     fs::write(conf.path().join("hdfs-site.xml"), hdfs).unwrap();
     let krb5_conf = std::env::var("KRB5_CONFIG").unwrap();
-    let services = HadoopServices::from_conf(&Settings {
-        conf_dir: conf.path().into(),
-        principal: format!("{OURS}@{REALM}"),
-        renewer: OURS.into(),
-        ca_file: None,
-        krb5_conf: fs::read_to_string(Path::new(&krb5_conf)).unwrap(),
-        kms: false,
-        timeout: LIMIT,
-        deny: tokio::sync::watch::channel(DenyList::default()).1,
-    });
-    services.unwrap()
+    silent::services(conf.path(), fs::read_to_string(krb5_conf).unwrap())
 }
 
 #[test]

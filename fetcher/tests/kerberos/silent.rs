@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -13,8 +14,23 @@ use crate::kdc::{Kdc, REALM};
 use crate::process::{Process, serve};
 use crate::wait_until;
 
-const OURS: &str = "kube2hadoop";
-const LIMIT: Duration = Duration::from_secs(2);
+pub(crate) const OURS: &str = "kube2hadoop";
+pub(crate) const LIMIT: Duration = Duration::from_secs(2);
+
+/// What a directory configures, with little patience, and a text of krb5.conf that tells hosts' realms.
+pub(crate) fn services(conf: &Path, krb5_conf: String) -> HadoopServices {
+    let services = HadoopServices::from_conf(&Settings {
+        conf_dir: conf.into(),
+        principal: format!("{OURS}@{REALM}"),
+        renewer: OURS.into(),
+        ca_file: None,
+        krb5_conf,
+        kms: false,
+        timeout: LIMIT,
+        deny: tokio::sync::watch::channel(DenyList::default()).1,
+    });
+    services.unwrap()
+}
 
 /// Not a test: what a [`Process`] does. So many as it is told ask for tokens at a time; it answers what each came to.
 #[test]
@@ -23,17 +39,7 @@ fn process() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let conf = tempfile::tempdir().unwrap();
     write_hadoop_conf(conf.path());
-    let services = HadoopServices::from_conf(&Settings {
-        conf_dir: conf.path().into(),
-        principal: format!("{OURS}@{REALM}"),
-        renewer: OURS.into(),
-        ca_file: None,
-        krb5_conf: String::new(),
-        kms: false,
-        timeout: LIMIT,
-        deny: tokio::sync::watch::channel(DenyList::default()).1,
-    });
-    let services = services.unwrap();
+    let services = services(conf.path(), String::new());
     let hdfs = services.get("localhost").unwrap();
     let alice = "alice".parse().unwrap();
     serve(|many| {
