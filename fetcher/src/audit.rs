@@ -1,8 +1,8 @@
 //! One JSON line for everything that is done for someone; never a token or a password.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
 
+use kube2hadoop_runtime::audit::AuditLog;
 use serde::Serialize;
 
 use crate::attest::{Grant, PodRef};
@@ -46,10 +46,10 @@ struct Who<'a> {
     job: &'a str,
 }
 
-/// Where the lines go: standard output, so that they stay apart from the log.
+/// Writes each line before what it tells of is answered.
 #[derive(Clone)]
 pub struct Audit {
-    out: Arc<Mutex<Box<dyn Write + Send>>>,
+    log: AuditLog,
     clock: Clock,
 }
 
@@ -57,14 +57,14 @@ impl Audit {
     #[must_use]
     pub fn to(out: impl Write + Send + 'static, clock: Clock) -> Self {
         Self {
-            out: Arc::new(Mutex::new(Box::new(out))),
+            log: AuditLog::to(out),
             clock,
         }
     }
 
     /// A token was handed out.
     pub fn issued(&self, request_id: &str, grant: &Grant, service: &ServiceName, sequence: i32) {
-        self.write(&Line {
+        self.log.write(&Line {
             service: Some(service.as_str()),
             sequence_number: Some(sequence),
             who: Some(who(grant)),
@@ -80,7 +80,7 @@ impl Audit {
         grant: Option<&Grant>,
         reason: &str,
     ) {
-        self.write(&Line {
+        self.log.write(&Line {
             who: grant.map(who),
             reason: Some(reason),
             ..self.line("refused", Some(request_id), pod)
@@ -95,7 +95,7 @@ impl Audit {
         sequence: Option<i32>,
         reason: Option<&str>,
     ) {
-        self.write(&Line {
+        self.log.write(&Line {
             service: Some(key.service.as_str()),
             sequence_number: sequence,
             who: Some(Who {
@@ -127,17 +127,6 @@ impl Audit {
             service: None,
             sequence_number: None,
             reason: None,
-        }
-    }
-
-    fn write(&self, line: &Line<'_>) {
-        let Ok(mut text) = serde_json::to_vec(line) else {
-            return;
-        };
-        text.push(b'\n');
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = out.write_all(&text).and_then(|()| out.flush()) {
-            tracing::error!(%error, "an audit line could not be written");
         }
     }
 }

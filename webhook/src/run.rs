@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use kube::Client;
+use kube2hadoop_runtime::audit::AuditLog;
 use kube2hadoop_runtime::config::File;
 use kube2hadoop_runtime::logging::{self, LogFormat};
 use kube2hadoop_runtime::readiness::Readiness;
@@ -161,11 +162,13 @@ async fn serve(
     let callers = Callers::new(Arc::new(cluster), Arc::new(directories), guarded);
     let (change, policy) = watch::channel(Arc::new(config.into_policy()));
     tokio::spawn(file.follow(move |file| put_in_force(file, &change), shutdown.clone()));
+    let (audit, _unwritten) = AuditLog::batched();
     let webhook = Arc::new(Webhook {
         policy,
         keys,
         callers,
         metrics,
+        audit,
     });
     let stop = shutdown.clone();
     let served = listen::serve(

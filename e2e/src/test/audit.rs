@@ -32,6 +32,6 @@ fn lines(scene: &Scene<'_>) -> Result<Vec<Value>> {
     let lines = logs
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());
-    let here = |line: &Value| line["target"] == "audit" && line["namespace"] == *scene.namespace;
+    let here = |line: &Value| line["event"] == "admission" && line["namespace"] == *scene.namespace;
     Ok(lines.filter(here).collect())
 }

@@ -49,7 +49,7 @@ pub(super) fn is_warned_of(scene: &Scene<'_>) -> Result<()> {
     }
     let noted = |line: &Value| {
         line["submitter"] == "alice@example.com"
-            && line["sub_resource"] == "exec"
+            && line["subResource"] == "exec"
             && line["outcome"] == "warned"
     };
     audit::tells(scene, "alice's exec", |lines| lines.iter().any(noted)).map(drop)

@@ -210,7 +210,7 @@ fn his_name_and_real_uids_are_audited(scene: &Scene<'_>) -> Result<()> {
             ensure!(
                 line["submitter"] == "bob@example.com"
                     && line["user"] == "bob"
-                    && line["dry_run"] == (name == "dry"),
+                    && line["dryRun"] == (name == "dry"),
                 "the line about {name} says {line}"
             );
             let uid = text(line, "/uid");

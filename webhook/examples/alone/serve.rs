@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube2hadoop_runtime::audit::AuditLog;
 use kube2hadoop_runtime::listen::{self, Limits};
 use kube2hadoop_runtime::logging::{self, LogFormat};
 use kube2hadoop_runtime::shutdown::Shutdown;
@@ -47,7 +48,8 @@ impl Directories for Nothing {
 
 /// Writes the CA that a client must trust to reach `localhost`, and serves.
 pub(super) fn until_stopped(ca_file: &Path) -> anyhow::Result<()> {
-    let _unwritten = logging::init(LogFormat::Json);
+    let _unwritten_log = logging::init(LogFormat::Json);
+    let (audit, _unwritten) = AuditLog::batched();
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
     std::fs::write(ca_file, certified.cert.pem())?;
     let tls = ServingTls::from_pem(
@@ -66,6 +68,7 @@ pub(super) fn until_stopped(ca_file: &Path) -> anyhow::Result<()> {
             Arc::new(AtomicBool::new(true)),
         ),
         metrics: Metrics::new(&mut Registry::default()),
+        audit,
     };
     let threads = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,6 +1,7 @@
-//! What webhook and fetcher both run on: configuration and its reload, logging, TLS listener, admin port, drain, guards.
+//! What webhook and fetcher both run on: configuration and its reload, logging, audit log, TLS listener, admin port, drain, guards.
 
 pub mod admin;
+pub mod audit;
 pub mod config;
 pub mod guards;
 pub mod listen;

@@ -19,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::FutureExt;
 use http_body_util::LengthLimitError;
+use kube2hadoop_runtime::audit::AuditLog;
 use tokio::sync::watch;
 
 pub use caller::Callers;
@@ -62,6 +63,7 @@ pub struct Webhook {
     pub keys: Arc<CurrentKeys>,
     pub callers: Callers,
     pub metrics: Metrics,
+    pub audit: AuditLog,
 }
 
 /// Why a request gets no review back.
@@ -186,7 +188,7 @@ impl Webhook {
             now,
         };
         let decision = admit(&request, &context)?;
-        audit::line(&request, &decision);
+        audit::line(&self.audit, now, &request, &decision);
         self.metrics.decided(&decision, started.elapsed());
         Ok(decision.answer.into_json(&request.uid)?)
     }

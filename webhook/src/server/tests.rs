@@ -76,6 +76,7 @@ struct World {
     router: Router,
     keys: Arc<CurrentKeys>,
     registry: Registry,
+    audit: audit::Lines,
 }
 
 impl World {
@@ -93,16 +94,19 @@ impl World {
         });
         let config: Config = serde_yaml_ng::from_str(CONFIG).unwrap();
         let guarded = Arc::new(AtomicBool::new(guarded));
+        let audit = audit::Lines::default();
         let webhook = Webhook {
             policy: watch::channel(Arc::new(config.into_policy())).1,
             keys: Arc::clone(&keys),
             callers: Callers::new(Arc::new(scenario), Arc::new(NoDirectory), guarded),
             metrics: Metrics::new(&mut registry),
+            audit: AuditLog::to(audit.clone()),
         };
         Self {
             router: router(Arc::new(webhook)),
             keys,
             registry,
+            audit,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::*;
 
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -20,34 +20,16 @@ impl io::Write for Lines {
 }
 
 impl Lines {
-    /// As [`kube2hadoop_runtime::logging`] writes them.
-    fn subscriber(&self) -> impl tracing::Subscriber + use<> {
-        let lines = self.clone();
-        let writer = move || lines.clone();
-        tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
-            .with_writer(writer)
-            .finish()
-    }
-
-    /// The lines about the reviews of these uids.
-    fn audit(&self, uids: &[&str]) -> Vec<Value> {
+    fn read(&self) -> Vec<Value> {
         let bytes = self.0.lock().unwrap().clone();
         let text = String::from_utf8(bytes).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-        let about = |line: &Value| uids.iter().any(|uid| line["uid"] == *uid);
-        lines
-            .filter(|line: &Value| line["target"] == "audit" && about(line))
-            .collect()
+        lines.collect()
     }
 }
 
 #[tokio::test]
 async fn a_line_names_the_impersonated_user_and_the_uid_of_the_review() {
-    let lines = Lines::default();
-    // Of all tests: what one thread alone listens to, another may have switched off.
-    tracing::subscriber::set_global_default(lines.subscriber()).unwrap();
     let world = World::new(Scenario::NothingThere, true);
     let mut asked = review("alice@example.com", &Value::Null);
     // Who impersonates chooses this one.
@@ -60,7 +42,7 @@ async fn a_line_names_the_impersonated_user_and_the_uid_of_the_review() {
         // That the answer has the review's own uid, it checks itself.
         world.review(&review).await;
     }
-    let audit = lines.audit(&uids);
+    let audit = world.audit.read();
     let told: Vec<_> = audit
         .iter()
         .map(|line| (&line["uid"], &line["submitter"], &line["user"]))
