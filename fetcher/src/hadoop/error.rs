@@ -29,11 +29,11 @@ pub enum HadoopError {
     #[error(transparent)]
     Kerberos(#[from] Arc<SpnegoError>),
     /// The server did not take our ticket.
-    #[error("{host} refused our Kerberos ticket: {message}{advice}")]
+    #[error("{host} refused our Kerberos ticket: {message}{}", .fault.advice())]
     TicketRefused {
         host: String,
         message: String,
-        advice: &'static str,
+        fault: TicketFault,
     },
     /// Proxy user rights: groups and users.
     #[error(
@@ -63,7 +63,12 @@ pub enum HadoopError {
     UserDenied(HadoopUser),
     /// Cancelled, expired for good, or forgotten by its issuer.
     #[error("{service} no longer knows the token ({message}): issue a new one")]
-    Unknown { service: String, message: String },
+    Unknown {
+        service: String,
+        message: String,
+        /// Whether a server that never saw the token says the same.
+        perhaps_a_stranger: bool,
+    },
     /// Somebody else is the token's renewer.
     #[error(
         "{service} lets only the token's renewer renew it ({message}): set hadoop.renewer to the short name of our principal"
@@ -81,6 +86,39 @@ pub enum HadoopError {
         "{host} did not answer like a Hadoop service ({what}): see that the http(s) addresses in the Hadoop configuration name its web port, and that no proxy is in between"
     )]
     BadAnswer { host: String, what: String },
+}
+
+/// Why a server does not take a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TicketFault {
+    ClockSkew,
+    OldKeytab,
+    /// Two tickets in one microsecond.
+    Replay,
+    Other,
+}
+
+impl TicketFault {
+    /// From GSSException's text.
+    pub(super) fn of(text: &str) -> Self {
+        let faults = [
+            ("Clock skew", Self::ClockSkew),
+            ("Checksum failed", Self::OldKeytab),
+            ("Request is a replay", Self::Replay),
+        ];
+        let found = faults.into_iter().find(|(words, _)| text.contains(words));
+        found.map_or(Self::Other, |(_, fault)| fault)
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Self::ClockSkew => "; synchronise its clock with NTP",
+            Self::OldKeytab => "; its HTTP keytab is older than the KDC's key: export it anew",
+            Self::Replay | Self::Other => {
+                "; see that hadoop.http.authentication.type is kerberos there"
+            }
+        }
+    }
 }
 
 impl HadoopError {
@@ -106,6 +144,17 @@ impl HadoopError {
     #[must_use]
     pub fn lost(&self) -> bool {
         matches!(self, Self::Unknown { .. })
+    }
+
+    /// Whether another host of the service, to which the token is no stranger, may still know it.
+    pub(super) fn perhaps_a_stranger(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown {
+                perhaps_a_stranger: true,
+                ..
+            }
+        )
     }
 
     /// Whether another host of the service may still answer.

@@ -84,6 +84,7 @@ impl Hosts {
             return Err(HadoopError::Unknown {
                 service: self.service.clone(),
                 message: answer.status.to_string(),
+                perhaps_a_stranger: false,
             });
         }
         let asked = Asked {
@@ -115,7 +116,7 @@ impl Hosts {
     /// One error for all: the one that says most.
     fn sum_up(&self, mut failed: Vec<(String, HadoopError)>) -> HadoopError {
         if self.product == Product::Kms {
-            let knows = |error: &HadoopError| error.lost() && !remote::lacks_the_key(error);
+            let knows = |error: &HadoopError| error.lost() && !error.perhaps_a_stranger();
             if let Some(index) = failed.iter().position(|(_, error)| knows(error)) {
                 return failed.swap_remove(index).1;
             }

@@ -146,6 +146,7 @@ impl Kms {
                 .map_err(|error: InvalidKeyProvider| HadoopError::Unknown {
                     service: NAME.into(),
                     message: error.to_string(),
+                    perhaps_a_stranger: false,
                 })?;
         let query = issued::token_query(PATH, operation, token);
         let hosts = self.hosts(&provider);

@@ -28,7 +28,7 @@ mod truststore;
 mod webhdfs;
 mod yarn_identifier;
 
-pub use error::HadoopError;
+pub use error::{HadoopError, TicketFault};
 pub use key_provider::{InvalidKeyProvider, KeyProvider};
 pub use product::Product;
 pub use service::{Issued, TokenService};

@@ -1,6 +1,7 @@
 //! What Hadoop answers: JSON, a RemoteException, or (KMS) an exception in the reason phrase.
 //!
-//! Decided on the exception's name, never on the status alone: 403 means six different things.
+//! Decided on the exception's name, never on the status alone: 403 means six different things. Where its text decides,
+//! it is the whole text, of which messages have the beginning: a token's long name may stand before the telling words.
 
 use ::http::StatusCode;
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::HadoopError;
+use super::error::TicketFault;
 use super::product::Product;
 
 /// How much of a server's text goes into our messages.
@@ -83,7 +85,7 @@ pub(super) fn failure(answer: &Answer, asked: Asked<'_>) -> HadoopError {
             "{}{}",
             answer.status,
             title(answer)
-                .map(|it| format!(", {it}"))
+                .map(|it| format!(", {}", clean(&it)))
                 .unwrap_or_default()
         );
         return HadoopError::BadAnswer {
@@ -94,19 +96,20 @@ pub(super) fn failure(answer: &Answer, asked: Asked<'_>) -> HadoopError {
     let name = said.exception.rsplit(['.', '$']).next().unwrap_or_default();
     named(
         name,
-        &clean(said.message.as_deref().unwrap_or_default()),
+        &one_line(said.message.as_deref().unwrap_or_default()),
         asked,
     )
 }
 
-/// What it means that a token was refused which was used. Only «can't be found» says that it is gone, and that by the
-/// whole text, of which messages have the beginning: an expired one is revived by a late renewal, and a NameNode that
-/// is becoming active has perhaps not read of it yet.
+/// What it means that a token was refused which was used. Only «can't be found» says that it is gone: an expired one is
+/// revived by a late renewal, and a NameNode that is becoming active has perhaps not read of it yet.
 pub(super) fn refused_use(answer: &Answer, asked: Asked<'_>) -> HadoopError {
     let text = String::from_utf8_lossy(&answer.body);
     let gone = text.contains(NOT_FOUND) && !text.contains("RetriableException");
     match failure(answer, asked) {
-        HadoopError::Unknown { service, message } if !gone => HadoopError::Refused {
+        HadoopError::Unknown {
+            service, message, ..
+        } if !gone => HadoopError::Refused {
             service,
             exception: "InvalidToken".into(),
             message,
@@ -118,7 +121,7 @@ pub(super) fn refused_use(answer: &Answer, asked: Asked<'_>) -> HadoopError {
 fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
     let (service, product) = (asked.service.to_owned(), asked.product);
     let principal = asked.principal.to_owned();
-    let text = message.to_owned();
+    let text = shortened(message);
     match exception {
         "StandbyException" | "ObserverRetryOnActiveException" | "RouterSafeModeException" => {
             HadoopError::AllStandby { service }
@@ -157,6 +160,7 @@ fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
         _ if means_lost(exception, message) => HadoopError::Unknown {
             service,
             message: text,
+            perhaps_a_stranger: of_a_stranger(message),
         },
         _ if message.contains("non-matching renewer") => HadoopError::NotRenewer {
             service,
@@ -202,12 +206,10 @@ fn means_lost(exception: &str, message: &str) -> bool {
         || spellings.iter().any(|it| message.contains(it))
 }
 
-/// Made with a key that the server never had, or has no more: it cannot say whether the token is gone.
-pub(super) fn lacks_the_key(error: &HadoopError) -> bool {
-    let HadoopError::Unknown { message, .. } = error else {
-        return false;
-    };
-    message.contains("with wrong password") || message.contains("Unable to find master key")
+/// Made with a key that the server never had, or has no more: whether it is gone for good, that does not say.
+fn of_a_stranger(message: &str) -> bool {
+    let spellings = ["with wrong password", "Unable to find master key"];
+    spellings.iter().any(|it| message.contains(it))
 }
 
 /// `org.apache.…$InvalidToken: text`, or only the text.
@@ -253,46 +255,49 @@ fn gss_failure(answer: &Answer) -> Option<String> {
         .into_iter()
         .flatten()
         .find(|text| text.contains("GSSException"))
-        .map(|text| clean(&text))
 }
 
 pub(super) fn ticket_refused(host: &str, answer: &Answer) -> HadoopError {
-    let message = gss_failure(answer)
-        .or_else(|| answer.reason.as_deref().map(clean))
-        .or_else(|| title(answer));
-    let message = message.unwrap_or_else(|| answer.status.to_string());
-    let advice = match &message {
-        it if it.contains("Clock skew") => "; synchronise its clock with NTP",
-        it if it.contains("Checksum failed") => {
-            "; its HTTP keytab is older than the KDC's key: export it anew"
-        }
-        _ => "; see that hadoop.http.authentication.type is kerberos there",
-    };
+    let said = gss_failure(answer).or_else(|| answer.reason.clone());
+    let said = said.or_else(|| title(answer));
+    let said = said.unwrap_or_else(|| answer.status.to_string());
     HadoopError::TicketRefused {
         host: host.into(),
-        message,
-        advice,
+        message: clean(&said),
+        fault: TicketFault::of(&said),
     }
 }
 
-/// Two tickets in one microsecond: a new one helps.
+/// A new ticket helps.
 pub(super) fn is_replay(error: &HadoopError) -> bool {
-    matches!(error, HadoopError::TicketRefused { message, .. } if message.contains("Request is a replay"))
+    let replay = TicketFault::Replay;
+    matches!(error, HadoopError::TicketRefused { fault, .. } if *fault == replay)
 }
 
 fn title(answer: &Answer) -> Option<String> {
     let body = String::from_utf8_lossy(&answer.body);
     let (_, after) = body.split_once("<title>")?;
-    after.split_once("</title>").map(|(title, _)| clean(title))
+    after
+        .split_once("</title>")
+        .map(|(title, _)| title.to_owned())
 }
 
-/// One line, bounded, nothing that moves a terminal's cursor.
+/// For a message of ours.
 fn clean(text: &str) -> String {
+    shortened(&one_line(text))
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}
+
+/// Nothing that moves a terminal's cursor.
+fn one_line(text: &str) -> String {
     let words: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|it| !it.is_empty())
         .collect();
-    words.join(" ").chars().take(MAX_TEXT).collect()
+    words.join(" ")
 }
 
 #[cfg(test)]

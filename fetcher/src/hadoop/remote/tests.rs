@@ -273,6 +273,85 @@ fn refused_tickets_say_what_to_change() {
     assert!(gss("Checksum failed").to_string().contains("HTTP keytab"));
     assert!(is_replay(&gss("Request is a replay (34)")));
     assert!(!is_replay(&gss("Checksum failed")));
+    let late = |inner| gss(&format!("{}: {inner}", "x".repeat(MAX_TEXT)));
+    assert!(late("Clock skew too great").to_string().contains("NTP"));
+    assert!(is_replay(&late("Request is a replay")));
+    let title = format!(
+        "<title>{} GSSException: Request is a replay</title>",
+        "x".repeat(MAX_TEXT)
+    );
+    assert!(is_replay(&read(answer(403, None, &title))));
+}
+
+/// What was asked with stands before what it means, and may be long.
+#[test]
+fn the_telling_words_may_come_late() {
+    let long = "x".repeat(2 * MAX_TEXT);
+    for (exception, message, reason) in [
+        (
+            "RetriableException",
+            format!("Cannot issue a token of {long}: in safe mode"),
+            "hadoop-safe-mode",
+        ),
+        (
+            "IOException",
+            format!("{long}: Cannot locate a registered namenode for ns3"),
+            "hadoop-unreachable",
+        ),
+        (
+            "SecurityException",
+            format!("User: {long} is not allowed to impersonate alice"),
+            "proxy-user-not-allowed",
+        ),
+        (
+            "SecurityException",
+            format!("{long}: Unauthorized connection for super-user: k2h"),
+            "proxy-host-not-allowed",
+        ),
+        (
+            "IOException",
+            format!("token (owner={long}) can't be found in cache"),
+            "token-unknown",
+        ),
+        (
+            "AccessControlException",
+            format!("k2h tries to renew a token ({long}) with non-matching renewer b"),
+            "not-renewer",
+        ),
+    ] {
+        let error = remote(exception, &message);
+        assert_eq!(error.reason(), reason, "{message}");
+        assert!(error.to_string().len() < 2 * MAX_TEXT, "{error}");
+    }
+}
+
+#[test]
+fn a_server_that_has_the_key_is_told_from_a_stranger() {
+    for owner in ["alice".into(), "x".repeat(2 * MAX_TEXT)] {
+        for (exception, message, stranger) in [
+            (
+                "AccessControlException",
+                format!("k2h is trying to renew a token (owner={owner}) with wrong password"),
+                true,
+            ),
+            (
+                "InvalidToken",
+                format!(
+                    "Unable to find master key for keyId=7 from cache. Failed to renew an unexpired token (owner={owner})"
+                ),
+                true,
+            ),
+            (
+                "InvalidToken",
+                format!("{owner}: Renewal request for unknown token"),
+                false,
+            ),
+        ] {
+            let error = remote(exception, &message);
+            assert!(error.lost());
+            assert_eq!(error.perhaps_a_stranger(), stranger, "{message}");
+        }
+    }
 }
 
 #[test]

@@ -71,6 +71,7 @@ impl Hadoop {
             .ok_or(HadoopError::Unknown {
                 service: "ns1".into(),
                 message: "Renewal request for unknown token".into(),
+                perhaps_a_stranger: false,
             })?;
         let most = u64::try_from(identifier.max_date).unwrap();
         *until = (self.now() + self.interval).min(most);
