@@ -1,5 +1,5 @@
 //! Writes what a pod gets from the fetcher, without a cluster: tokens of every service of a configuration in one file,
-//! and the client configuration. Renews and cancels them later.
+//! and the client configuration. Asks whether they are known, renews and cancels them later.
 //!
 //! ```sh
 //! KRB5_CONFIG=krb5.conf KRB5_CLIENT_KTNAME=service.keytab KRB5CCNAME=MEMORY:x \
@@ -43,6 +43,7 @@ struct Args {
 #[derive(Clone, Copy, ValueEnum)]
 enum Deed {
     Issue,
+    Check,
     Renew,
     Cancel,
 }
@@ -58,6 +59,7 @@ async fn main() -> Result<()> {
         let file = args.directory.join("services").join(name);
         let done = match args.deed {
             Deed::Issue => issue(&**service, &args.user, &file, &mut all).await,
+            Deed::Check => check(&**service, &file).await,
             Deed::Renew => renew(&**service, &file).await,
             Deed::Cancel => cancel(&**service, &file).await,
         };
@@ -104,6 +106,18 @@ async fn issue(
     }
     write(file, &own)?;
     Ok(format!("issued{found}"))
+}
+
+async fn check(service: &dyn TokenService, file: &Path) -> Result<String> {
+    let mut known = String::new();
+    for token in issued(file)?.distinct() {
+        known += if service.is_known(token).await? {
+            " known"
+        } else {
+            " unknown"
+        };
+    }
+    Ok(known)
 }
 
 async fn renew(service: &dyn TokenService, file: &Path) -> Result<String> {

@@ -229,8 +229,7 @@ impl TokenService for Kms {
         .boxed()
     }
 
-    /// Without a shared store only one of the KMS knows it, as in [`Kms::on_token`]; while that is away, it is of no
-    /// use to whoever comes.
+    /// Without a shared store only one of the KMS knows it, as in [`Kms::on_token`].
     fn is_known<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<bool, HadoopError>> {
         async move {
             let Ok(provider) = token.service().parse() else {
@@ -240,7 +239,12 @@ impl TokenService for Kms {
             let options = Request::new(Method::OPTIONS, PATH).secret(issued::OWNER, text.expose());
             let (hosts, request) = (self.hosts(&provider), options.by_token());
             let call = hosts.call(&self.caller, &request, None, HadoopError::lost);
-            issued::known(call.await.map(drop))
+            let used = match call.await {
+                // One that is away may have issued it; one that has its key knows what became of it, asked to renew it.
+                Err(error) if error.next_host() => self.on_token(RENEW, token).await.map(drop),
+                used => used.map(drop),
+            };
+            issued::known(used)
         }
         .boxed()
     }

@@ -206,9 +206,14 @@ fn means_lost(exception: &str, message: &str) -> bool {
         || spellings.iter().any(|it| message.contains(it))
 }
 
-/// Made with a key that the server never had, or has no more: whether it is gone for good, that does not say.
+/// Used or renewed where it was never seen, or made with a key that the server has no more: whether it is gone for good,
+/// that does not say.
 fn of_a_stranger(message: &str) -> bool {
-    let spellings = ["with wrong password", "Unable to find master key"];
+    let spellings = [
+        NOT_FOUND,
+        "with wrong password",
+        "Unable to find master key",
+    ];
     spellings.iter().any(|it| message.contains(it))
 }
 

@@ -42,6 +42,11 @@ impl Annex {
 }
 
 impl Tokens {
+    /// Asks whether each is known; fails where nobody can tell.
+    pub fn check(&self) -> Result<String> {
+        self.deed("check")
+    }
+
     /// Renews each; gives what the example says, which names the servers that know nothing of one.
     pub fn renew(&self) -> Result<String> {
         self.deed("renew")

@@ -53,8 +53,11 @@ async fn a_token_is_not_lost_while_its_kms_is_away() {
         ] {
             assert!(error.retryable() && !error.lost(), "{error}");
         }
-        *other.always.lock().unwrap() = Some(known::KMS_CANCELLED);
-        assert!(!kms.is_known(token).await.unwrap());
+        // It says of a stranger's what it says of one that was cancelled.
+        other.script.lock().unwrap().push_back(known::KMS_CANCELLED);
+        let error = kms.is_known(token).await.unwrap_err();
+        assert!(error.retryable() && !error.lost(), "{error}");
+        assert!(other.script.lock().unwrap().is_empty());
     }
     for one in [first, second] {
         *one.always.lock().unwrap() = Some(FORGOTTEN);
@@ -75,5 +78,7 @@ async fn a_token_that_is_gone_is_so_without_the_other_kms() {
         *other.always.lock().unwrap() = Some(UNKNOWN);
         assert!(kms.renew(token).await.unwrap_err().lost());
         kms.cancel(token).await.unwrap();
+        other.script.lock().unwrap().push_back(known::KMS_CANCELLED);
+        assert!(!kms.is_known(token).await.unwrap());
     }
 }
