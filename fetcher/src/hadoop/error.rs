@@ -25,6 +25,9 @@ pub enum HadoopError {
     /// The active NameNode does not write now.
     #[error("{service} is in safe mode and issues no tokens until it leaves it: {message}")]
     SafeMode { service: String, message: String },
+    /// A host that has only just started, or that is too busy.
+    #[error("{service} cannot answer yet ({message}): it is asked again")]
+    NotReady { service: String, message: String },
     /// We could not get a Kerberos ticket.
     #[error(transparent)]
     Kerberos(#[from] Arc<SpnegoError>),
@@ -160,7 +163,10 @@ impl HadoopError {
     /// Whether another host of the service may still answer.
     pub(super) fn next_host(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::AllStandby { .. } | Self::BadAnswer { .. } => true,
+            Self::Unreachable { .. }
+            | Self::AllStandby { .. }
+            | Self::NotReady { .. }
+            | Self::BadAnswer { .. } => true,
             Self::Kerberos(error) => error.no_kdc(),
             _ => false,
         }
@@ -173,6 +179,7 @@ impl HadoopError {
             }
             Self::AllStandby { .. } => ("hadoop-standby", StatusCode::SERVICE_UNAVAILABLE, true),
             Self::SafeMode { .. } => ("hadoop-safe-mode", StatusCode::SERVICE_UNAVAILABLE, true),
+            Self::NotReady { .. } => ("hadoop-not-ready", StatusCode::SERVICE_UNAVAILABLE, true),
             // A KDC comes back, a keytab is replaced: who waits gets its token then.
             Self::Kerberos(error) => (error.reason(), StatusCode::SERVICE_UNAVAILABLE, true),
             Self::TicketRefused { .. } => ("ticket-refused", StatusCode::SERVICE_UNAVAILABLE, true),

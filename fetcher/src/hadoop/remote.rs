@@ -134,6 +134,13 @@ fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
             service,
             message: text,
         },
+        // A NameNode serves HTTP before it has read its image, which takes many minutes on a large cluster.
+        _ if exception == "RetriableException" || message.contains("is in startup mode") => {
+            HadoopError::NotReady {
+                service,
+                message: text,
+            }
+        }
         // A router that has not heard of its NameNodes for a while; another one may have.
         _ if message.contains("Cannot locate a registered namenode") => HadoopError::Unreachable {
             service,

@@ -24,6 +24,10 @@ const SAFE_MODE: Recorded = (
     403,
     r#"{"RemoteException":{"exception":"SafeModeException","message":"Cannot issue delegation token. Name node is in safe mode.\nThe reported blocks 0 needs additional 1 blocks"}}"#,
 );
+const STARTING: Recorded = (
+    403,
+    r#"{"RemoteException":{"exception":"RetriableException","javaClassName":"org.apache.hadoop.ipc.RetriableException","message":"Namenode is in startup mode"}}"#,
+);
 const UNKNOWN: Recorded = (
     403,
     r#"{"RemoteException":{"exception":"InvalidToken","message":"Token not found (token for alice)"}}"#,
@@ -218,6 +222,18 @@ async fn without_an_active_namenode_the_error_says_why() {
         text.contains("standby; ") && text.contains(&dead.to_string()) && text.contains("refused"),
         "{text}"
     );
+}
+
+/// It may stay so for many minutes, while the other one is active.
+#[tokio::test]
+async fn a_namenode_that_reads_its_image_is_passed_over() {
+    let starting = Fake::default();
+    *starting.always.lock().unwrap() = Some(STARTING);
+    let (_, first) = starting.start().await;
+    let (_, last) = Fake::default().start().await;
+    issue(&ha(&[first, last]), "ns1").await.unwrap();
+    let error = issue(&ha(&[first, first]), "ns1").await.unwrap_err();
+    assert!(matches!(error, HadoopError::NotReady { .. }) && error.retryable());
 }
 
 #[tokio::test]

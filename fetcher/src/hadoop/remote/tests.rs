@@ -57,6 +57,21 @@ fn the_same_status_means_different_things() {
             "hadoop-safe-mode",
         ),
         (
+            "RetriableException",
+            "Namenode is in startup mode",
+            "hadoop-not-ready",
+        ),
+        (
+            "SecurityException",
+            "Failed to obtain user group information: org.apache.hadoop.ipc.RetriableException: Namenode is in startup mode",
+            "hadoop-not-ready",
+        ),
+        (
+            "RetriableException",
+            "Server is too busy.",
+            "hadoop-not-ready",
+        ),
+        (
             "AuthorizationException",
             "User: k2h is not allowed to impersonate alice",
             "proxy-user-not-allowed",

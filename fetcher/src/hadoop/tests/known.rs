@@ -60,6 +60,7 @@ async fn what_is_no_certain_no_is_none() {
     for recorded in [
         EXPIRED,
         BECOMING_ACTIVE,
+        STARTING,
         STANDBY,
         SAFE_MODE,
         (401, "<title>Authentication required</title>"),
