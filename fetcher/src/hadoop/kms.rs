@@ -39,6 +39,8 @@ pub(super) struct Kms {
     configured: Option<String>,
     /// By URI; kept for the sessions.
     known: Mutex<BTreeMap<String, Arc<Hosts>>>,
+    /// What each file system said last, in their order, for when it is down.
+    said: Mutex<Vec<Option<KeyProviderAnswer>>>,
     interval: Interval,
 }
 
@@ -50,6 +52,7 @@ impl Kms {
     ) -> Self {
         Self {
             caller,
+            said: Mutex::new(vec![None; file_systems.len()]),
             file_systems,
             configured,
             known: Mutex::default(),
@@ -57,40 +60,54 @@ impl Kms {
         }
     }
 
-    /// As the file systems name them. One that is down must not take the others' keys away.
+    /// As the file systems name them. One that is down must not take the others' keys away; nor does it mean that there
+    /// is no KMS, which would be believed for long.
     async fn providers(&self, user: &HadoopUser) -> Result<Vec<KeyProvider>, HadoopError> {
-        let mut found: Vec<KeyProvider> = Vec::new();
-        let mut failed = None;
-        let mut answered = false;
         let asked = self.file_systems.iter().map(|it| it.key_provider(user));
-        for answer in join_all(asked).await {
-            match answer {
-                Ok(answer) => {
-                    answered = true;
-                    let uri = match answer {
-                        KeyProviderAnswer::Uri(uri) => Some(uri),
-                        KeyProviderAnswer::None => None,
-                        KeyProviderAnswer::Unknown => self.configured.clone(),
-                    };
-                    let provider = uri.map(|uri| uri.parse()).transpose().map_err(
-                        |error: InvalidKeyProvider| HadoopError::BadAnswer {
-                            host: NAME.into(),
-                            what: error.to_string(),
-                        },
-                    )?;
-                    found.extend(provider.filter(|it| !found.contains(it)));
-                }
-                Err(error) => failed = Some(error),
-            }
+        let (answers, failed) = self.with_what_they_said(join_all(asked).await);
+        let mut found: Vec<KeyProvider> = Vec::new();
+        for answer in answers {
+            let provider = self.provider(answer)?;
+            found.extend(provider.filter(|it| !found.contains(it)));
         }
         match failed {
-            Some(error) if !answered => Err(error),
+            Some(error) if found.is_empty() => Err(error),
             Some(error) => {
                 tracing::warn!(%error, "a file system did not say which KMS it uses");
                 Ok(found)
             }
             None => Ok(found),
         }
+    }
+
+    /// Answers, with the last one of who gives none now, and why there is none at all.
+    fn with_what_they_said(
+        &self,
+        answers: Vec<Result<KeyProviderAnswer, HadoopError>>,
+    ) -> (Vec<KeyProviderAnswer>, Option<HadoopError>) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = None;
+        for (last, answer) in said.iter_mut().zip(answers) {
+            match answer {
+                Ok(answer) => *last = Some(answer),
+                Err(error) if last.is_none() => failed = Some(error),
+                Err(_) => {}
+            }
+        }
+        (said.iter().flatten().cloned().collect(), failed)
+    }
+
+    fn provider(&self, answer: KeyProviderAnswer) -> Result<Option<KeyProvider>, HadoopError> {
+        let uri = match answer {
+            KeyProviderAnswer::Uri(uri) => Some(uri),
+            KeyProviderAnswer::None => None,
+            KeyProviderAnswer::Unknown => self.configured.clone(),
+        };
+        let provider = uri.map(|uri| uri.parse()).transpose();
+        provider.map_err(|error: InvalidKeyProvider| HadoopError::BadAnswer {
+            host: NAME.into(),
+            what: error.to_string(),
+        })
     }
 
     fn hosts(&self, provider: &KeyProvider) -> Arc<Hosts> {
@@ -106,13 +123,25 @@ impl Kms {
         self.caller.check(user)?;
         let mut all: Option<Issued> = None;
         for provider in self.providers(user).await? {
-            let one = self.get_token(&provider, user).await?;
-            all = Some(match all {
-                Some(before) => merge(before, one),
-                None => one,
-            });
+            match (self.get_token(&provider, user).await, all.take()) {
+                (Ok(one), Some(before)) => all = Some(merge(before, one)),
+                (Ok(one), None) => all = Some(one),
+                (Err(error), before) => {
+                    self.take_back(before.as_ref()).await;
+                    return Err(error);
+                }
+            }
         }
         Ok(all.unwrap_or_else(nothing))
+    }
+
+    /// Cancels what nobody will be given, since another KMS gave nothing. The next try asks for all of it again.
+    async fn take_back(&self, issued: Option<&Issued>) {
+        for token in issued.map(Issued::distinct).unwrap_or_default() {
+            if let Err(error) = self.cancel(token).await {
+                tracing::warn!(%error, "a token that nobody was given was not cancelled");
+            }
+        }
     }
 
     async fn get_token(

@@ -11,6 +11,7 @@ use fake::{DeadKerberos, Fake, FakeKerberos, INTERVAL, ISSUED, LIFE, Recorded};
 mod fake;
 mod file_systems;
 mod kerberos;
+mod key_providers;
 mod known;
 mod parted_kms;
 mod strangers;

@@ -30,7 +30,7 @@ const UNKNOWN_OPERATION: [&str; 3] = [
 ];
 
 /// What a file system says of its KMS.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum KeyProviderAnswer {
     /// Its URI, exactly as clients will look for it.
     Uri(String),
