@@ -129,6 +129,7 @@ fn response() -> TokenResponse {
         user: "alice".to_owned(),
         expires_at: Timestamp::from_unix_seconds(2_000_000_000),
         refresh_at: Timestamp::from_unix_seconds(1_900_000_000),
+        ca: None,
     }
 }
 

@@ -27,6 +27,7 @@ use crate::guarded::Guarded;
 use crate::issue::Issuer;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Outcome};
+use crate::serving_cert::Bundle;
 pub use admit::Turns;
 use problem::Answer;
 use request_id::RequestId;
@@ -43,6 +44,7 @@ pub struct Service {
     pub turns: Turns,
     /// The Hadoop configuration for pods.
     pub conf: BTreeMap<FileName, FileContent>,
+    pub bundle: Bundle,
     pub request_limit: Duration,
 }
 

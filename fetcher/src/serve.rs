@@ -29,7 +29,7 @@ use crate::ledger::{Ledger, Rules, Sharing};
 use crate::lifecycle;
 use crate::lifecycle::deeds::Services;
 use crate::metrics::Metrics;
-use crate::serving_cert;
+use crate::serving_cert::{self, Bundle};
 use crate::stamp_keys::{self, StampKeys};
 
 /// Why the service did not start, or stopped before it was asked to.
@@ -145,6 +145,7 @@ impl Parts {
         tokio::spawn(serving_cert::follow(
             tls.clone(),
             pair,
+            service.bundle.clone(),
             source,
             self.metrics.clone(),
             self.shutdown.clone(),
@@ -190,6 +191,7 @@ impl Parts {
             events: self.recorder(),
             turns: Turns::new(limits.running, limits.waiting, self.metrics.clone()),
             conf: self.issuer.client_conf().clone(),
+            bundle: Bundle::default(),
             request_limit: Duration::from_secs(limits.request_seconds),
             metrics: self.metrics.clone(),
             issuer: Arc::clone(&self.issuer),

@@ -1,6 +1,7 @@
 //! The serving certificate, from a Secret or files, replaced while we run.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use k8s_openapi::api::core::v1::Secret;
@@ -24,6 +25,7 @@ use crate::metrics::Metrics;
 const PERIOD: Duration = Duration::from_secs(5);
 const CERT: &str = "tls.crt";
 const KEY: &str = "tls.key";
+const CA: &str = "ca.crt";
 
 /// Why there is no certificate, or no newer one.
 #[derive(Debug, Error)]
@@ -43,11 +45,34 @@ pub enum CertError {
     Tls(#[source] TlsError),
 }
 
-/// Certificate chain and key, as PEM.
+/// Certificate chain and key, and the CAs that clients are to trust, where the Secret says; as PEM.
 #[derive(PartialEq, Eq)]
 pub struct Pair {
     chain: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
+    ca: Option<Vec<u8>>,
+}
+
+/// The CAs that clients are told to trust from now on. Clones share it.
+#[derive(Clone, Default)]
+pub struct Bundle(Arc<RwLock<Option<String>>>);
+
+impl Bundle {
+    /// PEM; none where we know of no CA that stands behind our certificate.
+    #[must_use]
+    pub fn told(&self) -> Option<String> {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Clients that trusted others would not come back.
+    fn set(&self, pair: &Pair) {
+        let ca = pair.ca.as_deref().filter(|ca| pair.is_issued_by(ca));
+        let ca = ca.and_then(|ca| String::from_utf8(ca.to_vec()).ok());
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ca;
+    }
 }
 
 impl Pair {
@@ -123,6 +148,7 @@ impl Source {
             Self::Files { cert, key } => Ok(Pair {
                 chain: read_file(cert).await?,
                 key: Zeroizing::new(read_file(key).await?),
+                ca: None,
             }),
             Self::Secret { api, name } => {
                 let found = api
@@ -134,6 +160,7 @@ impl Source {
                     })?
                     .ok_or_else(|| CertError::NoSecret(name.clone()))?;
                 let mut data = found.data.unwrap_or_default();
+                let ca = data.remove(CA).map(|bytes| bytes.0);
                 let mut take = |field| {
                     let bytes = data.remove(field).map(|bytes| bytes.0);
                     bytes.ok_or_else(|| CertError::NoField {
@@ -144,6 +171,7 @@ impl Source {
                 Ok(Pair {
                     chain: take(CERT)?,
                     key: Zeroizing::new(take(KEY)?),
+                    ca,
                 })
             }
         }
@@ -190,11 +218,13 @@ pub async fn first(
 pub async fn follow(
     tls: ServingTls,
     mut current: Pair,
+    bundle: Bundle,
     source: Source,
     metrics: Metrics,
     shutdown: Shutdown,
 ) {
     let mut said = String::new();
+    bundle.set(&current);
     loop {
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}
@@ -213,6 +243,7 @@ pub async fn follow(
             Ok(Some(pair)) => {
                 tracing::info!("serving certificate replaced");
                 metrics.certificate_loaded.set(now_seconds());
+                bundle.set(&pair);
                 current = pair;
             }
             Err(error) => report(&error, &mut said, None),
@@ -251,20 +282,31 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_knows_its_ca() {
+    fn a_certificate_knows_its_ca_and_clients_are_told_no_other() {
         let (ours, theirs) = (authority(), authority());
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["fetcher".to_owned()]).unwrap();
         let leaf = params.signed_by(&key, &ours).unwrap();
-        let pair = Pair {
+        let pair = || Pair {
             chain: leaf.pem().into_bytes(),
             key: Zeroizing::new(key.serialize_pem().into_bytes()),
+            ca: None,
         };
-        assert!(pair.check().is_ok());
-        assert!(pair.is_issued_by(ours.pem().as_bytes()));
-        assert!(pair.is_issued_by((theirs.pem() + &ours.pem()).as_bytes()));
+        assert!(pair().check().is_ok());
+        assert!(pair().is_issued_by(ours.pem().as_bytes()));
+        assert!(pair().is_issued_by((theirs.pem() + &ours.pem()).as_bytes()));
         for bundle in [&*theirs.pem(), "no PEM", ""] {
-            assert!(!pair.is_issued_by(bundle.as_bytes()), "{bundle}");
+            assert!(!pair().is_issued_by(bundle.as_bytes()), "{bundle}");
         }
+        let bundle = Bundle::default();
+        let told = |ca: Option<String>, pair: Pair| {
+            let ca = ca.map(String::into_bytes);
+            bundle.set(&Pair { ca, ..pair });
+            bundle.told()
+        };
+        let both = theirs.pem() + &ours.pem();
+        assert_eq!(told(Some(both.clone()), pair()), Some(both));
+        assert_eq!(told(Some(theirs.pem()), pair()), None);
+        assert_eq!(told(None, pair()), None);
     }
 }

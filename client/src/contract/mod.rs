@@ -52,6 +52,9 @@ pub struct TokenResponse {
     pub expires_at: Timestamp,
     /// When a client that keeps its file fresh should ask again.
     pub refresh_at: Timestamp,
+    /// The CAs, PEM, that stand behind the fetcher from now on; those that are known stay where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
 }
 
 /// The content of a configuration file; base64 in JSON, as a truststore is no text.

@@ -12,6 +12,7 @@ fn an_answer_has_the_documented_shape() {
         user: "alice".to_owned(),
         expires_at: Timestamp::from_unix_seconds(1_769_860_800),
         refresh_at: Timestamp::from_unix_millis(1_769_857_200_999),
+        ca: Some("PEM".to_owned()),
     };
     let json = serde_json::json!({
         "credentials": "SERUUw==",
@@ -19,6 +20,7 @@ fn an_answer_has_the_documented_shape() {
         "user": "alice",
         "expiresAt": "2026-01-31T12:00:00Z",
         "refreshAt": "2026-01-31T11:00:00Z",
+        "ca": "PEM",
     });
     assert_eq!(serde_json::to_value(&answer).unwrap(), json);
     assert_eq!(

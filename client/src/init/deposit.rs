@@ -7,10 +7,11 @@ use kube2hadoop_client::contract::{MAX_CONF_FILES, TokenResponse};
 
 use super::failure::Failure;
 use super::settings::Settings;
+use super::trust;
 
 const CREDENTIALS: &str = "hdfs-delegation-token";
 const CONF: &str = "conf";
-/// The configuration is no secret, and other users of the pod read it.
+/// Configuration and CAs are no secret, and other users of the pod read it.
 const CONF_MODE: u32 = 0o444;
 
 /// Whether credentials were written before, by whomever.
@@ -33,6 +34,12 @@ pub(super) fn deposit(settings: &Settings, answer: &TokenResponse) -> Result<(),
         within(
             &conf.join(name),
             replace(&conf, name, &content.0, CONF_MODE),
+        )?;
+    }
+    if let Some(ca) = &answer.ca {
+        within(
+            &settings.dir.join(trust::FILE),
+            replace(&settings.dir, trust::FILE, ca.as_bytes(), CONF_MODE),
         )?;
     }
     let content = answer.credentials.expose();

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::service_account::Bearer;
 use super::settings::Settings;
+use super::trust;
 
 /// A Service whose endpoints are gone drops packets: waiting longer for a connection has no use.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -31,10 +32,8 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) fn new(settings: &Settings) -> Self {
         let provider = Arc::new(tls13_provider());
-        let roots = settings
-            .ca
-            .iter()
-            .map(|ca| Certificate::from_der(ca).to_owned());
+        let roots = trust::in_force(settings);
+        let roots = roots.iter().map(|ca| Certificate::from_der(ca).to_owned());
         let roots: Vec<_> = roots.collect();
         let tls = TlsConfig::builder()
             .unversioned_rustls_crypto_provider(provider.clone())
@@ -103,6 +102,13 @@ impl Exchange {
         // A damaged file shows in the application only, as an error that leads nowhere.
         Credentials::parse(answer.credentials.expose())
             .map_err(|error| unusable(format!("credentials: {error}")))?;
+        // It would leave nobody to trust.
+        let ca = answer.ca.as_deref();
+        if ca.is_some_and(|pem| trust::certificates(pem.as_bytes()).is_none()) {
+            return Err(unusable(
+                "ca: it holds no certificates in PEM form".to_owned(),
+            ));
+        }
         Ok(answer)
     }
 

@@ -7,6 +7,7 @@ mod backoff;
 mod exchange;
 mod obtain;
 mod service_account;
+mod trust;
 
 mod deposit;
 mod refresh;

@@ -27,7 +27,7 @@ const LAST_REST: Duration = Duration::from_secs(600);
 pub(super) fn forever() -> Result<(), Failure> {
     exit_when_terminated(Ended::AsPlanned);
     let settings = Settings::from_env()?;
-    let exchange = Exchange::new(&settings);
+    let mut exchange = Exchange::new(&settings);
     if deposit::is_there(&settings) {
         // The init container has just written them, in every pod of the job at once.
         rest(
@@ -45,6 +45,8 @@ pub(super) fn forever() -> Result<(), Failure> {
                 // Not kept while it sleeps.
                 drop(answer);
                 rest(&written, pause);
+                // The answer may have said whom to trust from now on.
+                exchange = Exchange::new(&settings);
             }
             Err(failure) => {
                 failures += 1;
@@ -122,6 +124,7 @@ mod tests {
             user: "alice".to_owned(),
             expires_at: Timestamp::from_unix_seconds(expires_at),
             refresh_at: Timestamp::from_unix_seconds(refresh_at),
+            ca: None,
         };
         pause(&answer, Timestamp::from_unix_seconds(NOW), random)
     }

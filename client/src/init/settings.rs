@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use kube2hadoop_client::contract::{MAX_REQUEST_BYTES, TOKENS_PATH, TokenRequest};
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use thiserror::Error;
 use ureq::http::Uri;
+
+use super::trust::certificates;
 
 pub(super) const URL: &str = "KUBE2HADOOP_URL";
 pub(super) const CA: &str = "KUBE2HADOOP_CA";
@@ -69,7 +70,7 @@ impl Settings {
         let required = |name| text(name)?.ok_or(SettingsError::Missing(name));
         Ok(Self {
             url: tokens_url(&required(URL)?)?,
-            ca: certificates(&required(CA)?)?,
+            ca: certificates(required(CA)?.as_bytes()).ok_or(SettingsError::Ca)?,
             request: request(text(SERVICES)?.as_deref())?,
             deadline: deadline(text(DEADLINE)?.as_deref())?,
             token_path: path(TOKEN_PATH, "/var/run/secrets/kube2hadoop/token"),
@@ -87,15 +88,6 @@ fn tokens_url(text: &str) -> Result<String, SettingsError> {
         return Err(SettingsError::Url);
     }
     Ok(format!("https://{authority}{TOKENS_PATH}"))
-}
-
-fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    let found = found.map_err(|_| SettingsError::Ca)?;
-    if found.is_empty() {
-        return Err(SettingsError::Ca);
-    }
-    Ok(found)
 }
 
 fn request(services: Option<&str>) -> Result<Vec<u8>, SettingsError> {

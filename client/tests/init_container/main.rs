@@ -46,6 +46,7 @@ fn response() -> TokenResponse {
         user: "alice".to_owned(),
         expires_at: Timestamp::from_unix_seconds(2_000_000_000),
         refresh_at: Timestamp::from_unix_seconds(1_900_000_000),
+        ca: None,
     }
 }
 
@@ -147,6 +148,29 @@ fn a_connection_that_breaks_within_the_answer_is_tried_again() {
     assert_eq!(pod.run().code, 0);
     assert_eq!(fetcher.requests().len(), 2);
     assert_eq!(pod.files(), expected_files());
+}
+
+/// A pod with a sidecar may run on when the CA that it was made with signs no more.
+#[test]
+fn the_cas_that_an_answer_names_are_trusted_from_then_on() {
+    let new = Fetcher::serve(|_| ok());
+    let told = TokenResponse {
+        ca: Some(new.ca.clone()),
+        ..response()
+    };
+    let told = http("200 OK", "", &serde_json::to_string(&told).unwrap());
+    let old = Fetcher::serve(move |_| told.clone());
+    let pod = Pod::of(&old).with("KUBE2HADOOP_DEADLINE_SECONDS", "2");
+    assert_eq!(pod.run().code, 0);
+    let pod = pod.with("KUBE2HADOOP_URL", &new.url);
+    assert_eq!(pod.run().code, 0);
+    let pod = pod.with("KUBE2HADOOP_URL", &old.url);
+    let end = pod.run();
+    assert!(
+        end.code != 0 && end.message.contains("not trusted"),
+        "{}",
+        end.message
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 
-use kube2hadoop_client::contract::{Problem, ProblemType};
+use kube2hadoop_client::contract::{Problem, ProblemType, TokenResponse};
 
 use crate::fetcher::{Fetcher, http};
 use crate::pod::{End, Pod, TOKEN};
@@ -112,7 +112,12 @@ fn what_is_no_answer_of_a_fetcher_is_refused() {
     let mut damaged = response();
     damaged.credentials = credentials().to_bytes().expose()[..9].into();
     let damaged = serde_json::to_string(&damaged).unwrap();
-    let bodies = ["hello", "{}", &damaged, "\u{0}"];
+    let nobody = TokenResponse {
+        ca: Some("no PEM".to_owned()),
+        ..response()
+    };
+    let nobody = serde_json::to_string(&nobody).unwrap();
+    let bodies = ["hello", "{}", &damaged, &nobody, "\u{0}"];
     for body in bodies.map(ToOwned::to_owned) {
         let fetcher = Fetcher::serve(move |_| http("200 OK", "x-request-id: r1\r\n", &body));
         assert_failed(&Pod::of(&fetcher), 76, &["cannot be used", "[request r1]"]);

@@ -222,6 +222,7 @@ fn respond(service: &Service, grant: &Grant, held: &[Arc<Issued>]) -> Result<Res
         user: grant.user.to_string(),
         expires_at: timestamp(expires),
         refresh_at: timestamp(refresh),
+        ca: service.bundle.told(),
     };
     let json = serde_json::to_vec(&body).map_err(|error| Answer::internal(error.to_string()))?;
     let mut response = Response::new(Body::from(json));

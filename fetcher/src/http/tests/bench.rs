@@ -236,6 +236,7 @@ pub(super) fn bench_with(issuer: Arc<dyn Issuer>, running: usize, waiting: usize
         events,
         turns: Turns::new(running, waiting, metrics.clone()),
         conf: issuer.client_conf().clone(),
+        bundle: Bundle::default(),
         request_limit: Duration::from_secs(30),
         metrics,
         issuer,
