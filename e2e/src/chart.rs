@@ -86,7 +86,7 @@ fn lint_with(values: &str) -> Result<String> {
     process::run(&mut helm)
 }
 
-/// `helm test`: the doctor's words, whether it is content or not.
+/// `helm test`: the doctor's words; an error with them where it is not content.
 pub fn doctor(admin: &Kubectl) -> Result<String> {
     let mut helm = Command::new(toolchain::HELM.binary("helm")?);
     helm.args([
@@ -155,6 +155,7 @@ fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
         // What tests wait for shall not take minutes.
         "inject": {"deadlineSeconds": 45},
         "lifecycle": {"graceSeconds": 10},
+        "doctor": {"user": "alice"},
         "legacy": {"enabled": true},
         "webhook": {"podAnnotations": changed},
         "fetcher": {"podAnnotations": changed},

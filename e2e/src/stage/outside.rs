@@ -57,12 +57,17 @@ impl Stage {
             admin: free_address([127, 0, 0, 1].into())?,
         };
         outside.lay_out(settings)?;
-        let program = dist::build(self.no_install)?.binary("kube2hadoop-fetcher");
-        let mut command = Command::new(program);
-        command.arg("--config").arg(etc().join("fetcher.yaml"));
-        process::spawn(DAEMON, command.envs(self.environment()))?;
+        dist::build(self.no_install)?;
+        process::spawn(DAEMON, &mut self.fetcher())?;
         process::wait_for_daemon(DAEMON, READY, || outside.is_ready())?;
         Ok(outside)
+    }
+
+    fn fetcher(&self) -> Command {
+        let mut command = Command::new(dist::program("kube2hadoop-fetcher"));
+        command.arg("--config").arg(etc().join("fetcher.yaml"));
+        command.envs(self.environment());
+        command
     }
 
     /// As the unit has it.
@@ -89,6 +94,13 @@ impl Outside<'_> {
     /// The answer to a pod's token.
     pub fn ask(&self, bearer: &str) -> Result<Answer> {
         ask(&self.url, &[], &etc().join("ca.crt"), bearer)
+    }
+
+    /// What its doctor finds, getting tokens for this user.
+    pub fn doctor(&self, user: &str) -> Result<String> {
+        let mut doctor = self.stage.fetcher();
+        let output = doctor.args(["doctor", "--user", user]).output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// What it has logged.

@@ -195,7 +195,8 @@ pub(super) fn tokens_outlive_an_outage_and_kills(scene: &Scene<'_>) -> Result<()
     let refreshed = "tokens() { base64 -w0 $HADOOP_TOKEN_FILE_LOCATION; }; first=$(tokens); tries=0; \
          while [ \"$(tokens)\" = \"$first\" ]; do sleep 1; tries=$((tries+1)); [ $tries -lt 140 ]; done; \
          echo $first | base64 -d > /tmp/first; hdfs dfs -ls /user/alice; echo new ones work; \
-         HADOOP_TOKEN_FILE_LOCATION=/tmp/first hdfs dfs -ls /user/alice; echo old ones work";
+         HADOOP_TOKEN_FILE_LOCATION=/tmp/first hdfs dfs -ls /user/alice; echo old ones work; \
+         head -1 /var/run/kube2hadoop/fetcher-ca.crt";
     let mut refreshed = workload::pod("refreshed", refreshed);
     workload::set(
         &mut refreshed,
@@ -214,7 +215,7 @@ pub(super) fn tokens_outlive_an_outage_and_kills(scene: &Scene<'_>) -> Result<()
     kill_all(scene)?;
     says(
         &scene.succeeded("refreshed")?,
-        &["new ones work", "old ones work"],
+        &["new ones work", "old ones work", "BEGIN CERTIFICATE"],
     )?;
     says(&scene.succeeded("patient")?, &["during", "late"])
 }

@@ -57,7 +57,13 @@ fn from_issue_to_cancellation(scene: &Scene<'_>, ledger: &str) -> Result<()> {
     unpack(&answer, held.path())?;
     clients_use(&hadoop, held.path())?;
     let refused = outside.ask(&scene.talker_of(&stage.bob, "bobs")?)?;
-    says(&refused.body, &["not allowed to impersonate bob"])?;
+    let impersonation = "not allowed to impersonate bob";
+    says(&refused.body, &[impersonation])?;
+    let right = "hadoop.proxyuser.kube2hadoop.users";
+    says(
+        &outside.doctor("bob")?,
+        &["FAIL  tokens of two: ", impersonation, right],
+    )?;
     is_renewed(scene, ledger)?;
     clients_use(&hadoop, held.path())?;
     scene.delete_pod(&stage.alice, "talker")?;

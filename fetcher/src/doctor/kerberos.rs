@@ -1,6 +1,7 @@
 //! The keytab, and the KDC behind it.
 
 use super::{Finding, clock};
+use crate::chain;
 use crate::config::Config;
 use crate::hadoop::HadoopServices;
 use crate::hadoop::keytab::{Keytab, KeytabError};
@@ -14,7 +15,12 @@ pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Fin
         return findings;
     };
     let spnego = Spnego::new(principal);
-    for server in services.servers() {
+    let mut servers: Vec<_> = services.servers().collect();
+    match services.key_servers().await {
+        Ok(kms) => servers.extend(kms),
+        Err(error) => findings.push(Finding::bad("kms", chain::text(&error))),
+    }
+    for server in &servers {
         let ticket = spnego.probe(server.name()).await;
         let check = format!("ticket for HTTP/{}", server.name());
         findings.push(Finding::of(
@@ -22,7 +28,7 @@ pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Fin
             ticket.map(|()| "the KDC gives one".into()),
         ));
     }
-    findings.extend(clock::check(services).await);
+    findings.extend(clock::check(services, &servers).await);
     findings
 }
 
@@ -39,7 +45,6 @@ fn keytab(config: &Config, named: Option<&str>) -> Result<String, KeytabError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain;
 
     #[test]
     fn a_missing_keytab_says_what_to_change() {

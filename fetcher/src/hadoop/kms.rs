@@ -62,7 +62,7 @@ impl Kms {
 
     /// As the file systems name them. One that is down must not take the others' keys away; nor does it mean that there
     /// is no KMS, which would be believed for long.
-    async fn providers(&self, user: &HadoopUser) -> Result<Vec<KeyProvider>, HadoopError> {
+    async fn providers(&self, user: Option<&HadoopUser>) -> Result<Vec<KeyProvider>, HadoopError> {
         let asked = self.file_systems.iter().map(|it| it.key_provider(user));
         let (answers, failed) = self.with_what_they_said(join_all(asked).await);
         let mut found: Vec<KeyProvider> = Vec::new();
@@ -115,14 +115,20 @@ impl Kms {
         Arc::clone(
             known
                 .entry(provider.uri().to_owned())
-                .or_insert_with(|| Arc::new(members(provider))),
+                .or_insert_with(|| Arc::new(Hosts::new(NAME, Product::Kms, hosts_of(provider)))),
         )
+    }
+
+    /// Each member of each, with no session yet.
+    pub(super) async fn servers(&self) -> Result<Vec<Host>, HadoopError> {
+        let providers = self.providers(None).await?;
+        Ok(providers.iter().flat_map(hosts_of).collect())
     }
 
     async fn get_tokens(&self, user: &HadoopUser) -> Result<Issued, HadoopError> {
         self.caller.check(user)?;
         let mut all: Option<Issued> = None;
-        for provider in self.providers(user).await? {
+        for provider in self.providers(Some(user)).await? {
             match (self.get_token(&provider, user).await, all.take()) {
                 (Ok(one), Some(before)) => all = Some(merge(before, one)),
                 (Ok(one), None) => all = Some(one),
@@ -187,15 +193,15 @@ impl Kms {
 }
 
 /// GETDELEGATIONTOKEN itself sets no cookie, so the session comes from another operation.
-fn members(provider: &KeyProvider) -> Hosts {
+fn hosts_of(provider: &KeyProvider) -> Vec<Host> {
     let login = Login {
         method: Method::OPTIONS,
         path: PATH,
     };
-    let hosts = provider
-        .members()
-        .map(|(base, name)| Host::new(base, name, SETTING, login.clone()));
-    Hosts::new(NAME, Product::Kms, hosts.collect())
+    let members = provider.members();
+    members
+        .map(|(base, name)| Host::new(base, name, SETTING, login.clone()))
+        .collect()
 }
 
 /// Several KMS count as one service: the first to expire decides.

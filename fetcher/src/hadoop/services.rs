@@ -67,6 +67,7 @@ pub struct HadoopServices {
     caller: Arc<Caller>,
     cluster: Cluster,
     services: Vec<Arc<dyn TokenService>>,
+    kms: Option<Arc<Kms>>,
     client_conf: BTreeMap<String, Vec<u8>>,
 }
 
@@ -85,7 +86,7 @@ fn services(
     caller: &Arc<Caller>,
     cluster: &Cluster,
     kms: Option<Option<String>>,
-) -> Vec<Arc<dyn TokenService>> {
+) -> (Vec<Arc<dyn TokenService>>, Option<Arc<Kms>>) {
     let interval = cluster.renew_interval;
     let name_services = cluster
         .services
@@ -103,11 +104,12 @@ fn services(
     if let Some(yarn) = &cluster.yarn {
         all.push(Arc::new(ResourceManagers::new(Arc::clone(caller), yarn)));
     }
-    if let Some(configured) = kms {
-        let kms = Kms::new(Arc::clone(caller), file_systems, configured);
-        all.push(Arc::new(kms));
+    let kms = kms.map(|configured| Kms::new(Arc::clone(caller), file_systems, configured));
+    let kms = kms.map(Arc::new);
+    if let Some(kms) = &kms {
+        all.push(Arc::clone(kms) as Arc<dyn TokenService>);
     }
-    all
+    (all, kms)
 }
 
 impl HadoopServices {
@@ -143,7 +145,7 @@ impl HadoopServices {
             deny: settings.deny.clone(),
         });
         let kms = settings.kms.then(|| key_provider(&conf));
-        let services = services(&caller, &cluster, kms);
+        let (services, kms) = services(&caller, &cluster, kms);
         let mut client_conf = ClientConf::new(&conf).files();
         if let Some(ca_file) = &settings.ca_file {
             client_conf.extend(truststore::files(ca_file)?);
@@ -154,6 +156,7 @@ impl HadoopServices {
             caller,
             cluster,
             services,
+            kms,
             client_conf,
         })
     }
@@ -170,7 +173,7 @@ impl HadoopServices {
         self.services.iter().find(|service| service.name() == name)
     }
 
-    /// Every server that is asked for tokens, with no session yet. Of the KMS only a NameNode knows.
+    /// Every server that is asked for tokens, with no session yet; but for the KMS, of which only a NameNode knows.
     pub fn servers(&self) -> impl Iterator<Item = Host> {
         let namenodes = self.cluster.services.iter().flat_map(|it| &it.namenodes);
         let managers = self.cluster.yarn.iter().flat_map(|it| &it.managers);
@@ -183,6 +186,17 @@ impl HadoopServices {
                     .map(|it| webhdfs::host(&it.web)),
             )
             .chain(managers.map(|manager| resource_manager::host(&manager.web)))
+    }
+
+    /// Every KMS that the file systems name, with no session yet.
+    ///
+    /// # Errors
+    /// No file system says which they are.
+    pub async fn key_servers(&self) -> Result<Vec<Host>, HadoopError> {
+        match &self.kms {
+            Some(kms) => kms.servers().await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// What a server's clock shows, as its answers have it in `Date`.

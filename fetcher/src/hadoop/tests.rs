@@ -324,6 +324,9 @@ async fn the_kms_is_found_through_the_namenode() {
         kms_address.port()
     );
     *namenode.key_provider.lock().unwrap() = uri.clone();
+    let servers = services.key_servers().await.unwrap();
+    let named: Vec<_> = servers.iter().map(|it| it.name()).collect();
+    assert_eq!(named, ["127.0.0.1"; 2]);
     let issued = issue(&services, "kms").await.unwrap();
     let aliases: Vec<_> = issued
         .tokens

@@ -79,13 +79,14 @@ impl WebHdfs {
         }
     }
 
-    /// The KMS that encrypts this file system's keys. An HttpFS asks its NameNode as whoever asks it.
+    /// The KMS that encrypts this file system's keys. An HttpFS asks its NameNode as whoever asks it: as `user`, or as
+    /// ourselves.
     pub(super) async fn key_provider(
         &self,
-        user: &HadoopUser,
+        user: Option<&HadoopUser>,
     ) -> Result<KeyProviderAnswer, HadoopError> {
         let mut query = format!("{PATH}?op=GETSERVERDEFAULTS");
-        if self.hosts.product() == Product::HttpFs {
+        if let Some(user) = user.filter(|_| self.hosts.product() == Product::HttpFs) {
             query += &format!("&doas={}", encode(user.as_str()));
         }
         let (answer, host) = match self.call(&Request::get(&query), None).await {
