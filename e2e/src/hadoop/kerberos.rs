@@ -82,11 +82,6 @@ pub(super) fn forget() -> Result<()> {
     process::remove_log(KDC)
 }
 
-/// Is the KDC running?
-pub(super) fn alive() -> bool {
-    process::alive(KDC)
-}
-
 /// The environment variables with which a program acts as this user.
 pub(super) fn act_as<'a>(user: &str, command: &'a mut Command) -> Result<&'a mut Command> {
     let cache = files::tickets(user);

@@ -72,22 +72,6 @@ pub fn down() -> Result<()> {
     Ok(())
 }
 
-/// One line per daemon: its name and how it is.
-pub fn status() -> Vec<(String, String)> {
-    let running = |alive: bool| if alive { "running" } else { "down" }.to_owned();
-    let mut lines = vec![("kdc".to_owned(), running(kerberos::alive()))];
-    for namenode in NameNode::BOTH {
-        let state = namenode
-            .state()
-            .unwrap_or_else(|| running(namenode.server().alive()));
-        lines.push((namenode.id().to_owned(), state));
-    }
-    for server in [servers::DN1, servers::KMS] {
-        lines.push((server.id.to_owned(), running(server.alive())));
-    }
-    lines
-}
-
 impl SecureHadoop {
     /// `core-site.xml` and `hdfs-site.xml` as an operator has them: what the chart is given.
     pub fn conf_dir(&self) -> PathBuf {
@@ -131,11 +115,6 @@ impl SecureHadoop {
         Ok(token_log::read(&logs, millis))
     }
 
-    /// A request with the user's ticket: the status and the body. For probing WebHDFS, the KMS and JMX.
-    pub fn web(&self, user: &str, method: &str, url: &str) -> Result<(u16, String)> {
-        web::request(user, method, url)
-    }
-
     /// A WebHDFS operation with nothing but a token, as a pod does it: the status and the body.
     pub fn with_token(&self, method: &str, query: &str) -> Result<(u16, String)> {
         let active = active().context("no NameNode is active")?;
@@ -171,13 +150,6 @@ impl SecureHadoop {
         Ok(SafeMode)
     }
 
-    /// No KMS answers until the answer is dropped.
-    pub fn without_kms(&self) -> Result<Restored> {
-        let restored = Restored::now()?;
-        servers::KMS.stop()?;
-        Ok(restored)
-    }
-
     /// No KDC answers until the answer is dropped.
     pub fn without_kdc(&self) -> Result<Restored> {
         let restored = Restored::now()?;
@@ -190,27 +162,6 @@ impl SecureHadoop {
         let active = active().context("no NameNode is active")?;
         active.server().signal("STOP");
         Ok(Hanging { active })
-    }
-
-    /// Ends one NameNode with SIGKILL, and does nothing else.
-    pub fn kill_namenode(&self, namenode: NameNode) -> Result<()> {
-        namenode.server().kill()
-    }
-
-    /// Ends one NameNode in its own time.
-    pub fn stop_namenode(&self, namenode: NameNode) -> Result<()> {
-        namenode.server().stop()
-    }
-
-    /// Starts one NameNode; it begins as standby.
-    pub fn start_namenode(&self, namenode: NameNode) -> Result<()> {
-        namenode.server().start()?;
-        namenode.server().ready()
-    }
-
-    /// Hands the active role to this one.
-    pub fn make_active(&self, namenode: NameNode) -> Result<()> {
-        namenodes::make_active(namenode)
     }
 
     /// Starts a NameNode of Hadoop 2.7, on standby; it ends when the answer is dropped.

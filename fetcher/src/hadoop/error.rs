@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ::http::StatusCode;
 use kube2hadoop_stamp::HadoopUser;
 use thiserror::Error;
 
@@ -128,19 +127,13 @@ impl HadoopError {
     /// Stable name: the last part of the problem's `type`, and a metric label.
     #[must_use]
     pub fn reason(&self) -> &'static str {
-        self.wire().0
-    }
-
-    /// The HTTP status towards the pod.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.wire().1
+        self.told().0
     }
 
     /// Whether asking again may help without anybody changing anything.
     #[must_use]
     pub fn retryable(&self) -> bool {
-        self.wire().2
+        self.told().1
     }
 
     /// Whether the token is gone, so that a new one has to be issued.
@@ -172,26 +165,23 @@ impl HadoopError {
         }
     }
 
-    fn wire(&self) -> (&'static str, StatusCode, bool) {
+    /// Its name, and whether to ask again.
+    fn told(&self) -> (&'static str, bool) {
         match self {
-            Self::Unreachable { .. } => {
-                ("hadoop-unreachable", StatusCode::SERVICE_UNAVAILABLE, true)
-            }
-            Self::AllStandby { .. } => ("hadoop-standby", StatusCode::SERVICE_UNAVAILABLE, true),
-            Self::SafeMode { .. } => ("hadoop-safe-mode", StatusCode::SERVICE_UNAVAILABLE, true),
-            Self::NotReady { .. } => ("hadoop-not-ready", StatusCode::SERVICE_UNAVAILABLE, true),
+            Self::Unreachable { .. } => ("hadoop-unreachable", true),
+            Self::AllStandby { .. } => ("hadoop-standby", true),
+            Self::SafeMode { .. } => ("hadoop-safe-mode", true),
+            Self::NotReady { .. } => ("hadoop-not-ready", true),
             // A KDC comes back, a keytab is replaced: who waits gets its token then.
-            Self::Kerberos(error) => (error.reason(), StatusCode::SERVICE_UNAVAILABLE, true),
-            Self::TicketRefused { .. } => ("ticket-refused", StatusCode::SERVICE_UNAVAILABLE, true),
-            Self::NotImpersonated { .. } => {
-                ("proxy-user-not-allowed", StatusCode::FORBIDDEN, false)
-            }
-            Self::HostNotAllowed { .. } => ("proxy-host-not-allowed", StatusCode::FORBIDDEN, false),
-            Self::UserDenied(_) => ("user-denied", StatusCode::FORBIDDEN, false),
-            Self::Unknown { .. } => ("token-unknown", StatusCode::BAD_GATEWAY, true),
-            Self::NotRenewer { .. } => ("not-renewer", StatusCode::BAD_GATEWAY, false),
-            Self::Refused { .. } => ("hadoop-refused", StatusCode::BAD_GATEWAY, false),
-            Self::BadAnswer { .. } => ("hadoop-bad-answer", StatusCode::BAD_GATEWAY, true),
+            Self::Kerberos(error) => (error.reason(), true),
+            Self::TicketRefused { .. } => ("ticket-refused", true),
+            Self::NotImpersonated { .. } => ("proxy-user-not-allowed", false),
+            Self::HostNotAllowed { .. } => ("proxy-host-not-allowed", false),
+            Self::UserDenied(_) => ("user-denied", false),
+            Self::Unknown { .. } => ("token-unknown", true),
+            Self::NotRenewer { .. } => ("not-renewer", false),
+            Self::Refused { .. } => ("hadoop-refused", false),
+            Self::BadAnswer { .. } => ("hadoop-bad-answer", true),
         }
     }
 }

@@ -52,6 +52,13 @@ pub struct Login {
     pub path: &'static str,
 }
 
+impl Login {
+    pub(super) const fn get(path: &'static str) -> Self {
+        let method = Method::GET;
+        Self { method, path }
+    }
+}
+
 impl Host {
     #[must_use]
     pub fn new(

@@ -78,11 +78,7 @@ impl ResourceManagers {
 
 /// A web server, with no session yet.
 pub(super) fn host(web: &Web) -> Host {
-    let login = Login {
-        method: Method::GET,
-        path: LOGIN,
-    };
-    Host::new(web.url(), web.host(), &web.setting, login)
+    Host::new(web.url(), web.host(), &web.setting, Login::get(LOGIN))
 }
 
 /// What the ResourceManager answers to whoever its web server did not ask for a ticket.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::Method;
 use futures::future::{BoxFuture, FutureExt};
 use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
@@ -42,11 +41,7 @@ pub(super) enum KeyProviderAnswer {
 
 /// A web server, with no session yet.
 pub(super) fn host(web: &Web) -> Host {
-    let login = Login {
-        method: Method::GET,
-        path: LOGIN,
-    };
-    Host::new(web.url(), web.host(), &web.setting, login)
+    Host::new(web.url(), web.host(), &web.setting, Login::get(LOGIN))
 }
 
 /// One file system.
