@@ -3,14 +3,13 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use kube2hadoop_client::container::{CONF, CREDENTIALS};
 use kube2hadoop_client::contract::{MAX_CONF_FILES, TokenResponse};
 
 use super::failure::Failure;
 use super::settings::Settings;
 use super::trust;
 
-const CREDENTIALS: &str = "hdfs-delegation-token";
-const CONF: &str = "conf";
 /// Configuration and CAs are no secret, and other users of the pod read it.
 const CONF_MODE: u32 = 0o444;
 

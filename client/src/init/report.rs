@@ -3,10 +3,11 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use kube2hadoop_client::container::URL;
 use kube2hadoop_client::contract::TokenResponse;
 
 use super::failure::Failure;
-use super::settings::{TERMINATION_LOG, URL};
+use super::settings::TERMINATION_LOG;
 
 /// The kubelet keeps 4096 bytes of a message, and fewer where many containers fail.
 const MAX_MESSAGE: usize = 2000;

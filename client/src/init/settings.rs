@@ -2,6 +2,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kube2hadoop_client::container::{
+    CA, DEADLINE, DIRECTORY, FILE_MODE, IDENTITY_PATH, SERVICES, URL,
+};
 use kube2hadoop_client::contract::{MAX_REQUEST_BYTES, TOKENS_PATH, TokenRequest};
 use rustls_pki_types::CertificateDer;
 use thiserror::Error;
@@ -9,13 +12,8 @@ use ureq::http::Uri;
 
 use super::trust::certificates;
 
-pub(super) const URL: &str = "KUBE2HADOOP_URL";
-pub(super) const CA: &str = "KUBE2HADOOP_CA";
-pub(super) const SERVICES: &str = "KUBE2HADOOP_SERVICES";
-pub(super) const DEADLINE: &str = "KUBE2HADOOP_DEADLINE_SECONDS";
 pub(super) const TOKEN_PATH: &str = "KUBE2HADOOP_TOKEN_PATH";
 pub(super) const DIR: &str = "KUBE2HADOOP_DIR";
-pub(super) const FILE_MODE: &str = "KUBE2HADOOP_FILE_MODE";
 pub(super) const TERMINATION_LOG: &str = "KUBE2HADOOP_TERMINATION_LOG";
 
 /// Which variable is wrong and what it should be. Values are not quoted: they may have been mixed up.
@@ -73,8 +71,8 @@ impl Settings {
             ca: certificates(required(CA)?.as_bytes()).ok_or(SettingsError::Ca)?,
             request: request(text(SERVICES)?.as_deref())?,
             deadline: deadline(text(DEADLINE)?.as_deref())?,
-            token_path: path(TOKEN_PATH, "/var/run/secrets/kube2hadoop/token"),
-            dir: path(DIR, "/var/run/kube2hadoop"),
+            token_path: path(TOKEN_PATH, IDENTITY_PATH),
+            dir: path(DIR, DIRECTORY),
             file_mode: file_mode(text(FILE_MODE)?.as_deref())?,
         })
     }

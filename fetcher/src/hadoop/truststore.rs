@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
+use kube2hadoop_client::container::CONF_PATH;
 use rustls::pki_types::CertificateDer;
 use thiserror::Error;
 
@@ -13,8 +14,6 @@ use super::client_conf;
 use super::trust::{HttpSetupError, certificates};
 
 const FILE: &str = "truststore.jks";
-/// Where the injected client writes it.
-const DIRECTORY: &str = "/var/run/kube2hadoop/conf";
 /// Protects nothing: the certificates are public. Java's own default.
 const PASSWORD: &str = "changeit";
 const MAGIC: u32 = 0xFEED_FEED;
@@ -34,7 +33,7 @@ pub enum TruststoreError {
 /// ssl-client.xml and what it names.
 pub(super) fn files(ca_file: &Path) -> Result<BTreeMap<String, Vec<u8>>, TruststoreError> {
     let store = jks(&certificates(ca_file)?).ok_or(TruststoreError::TooLarge)?;
-    let location = format!("{DIRECTORY}/{FILE}");
+    let location = format!("{CONF_PATH}/{FILE}");
     let properties = [
         ("ssl.client.truststore.location", location.as_str()),
         ("ssl.client.truststore.password", PASSWORD),

@@ -1,18 +1,19 @@
 //! The mount and the variables in the pod's own containers.
 
+use kube2hadoop_client::container::{CONF_PATH, CREDENTIALS_PATH, DIRECTORY};
 use kube2hadoop_stamp::names;
 use serde::Serialize;
 
 use super::written::Written;
 use super::{
-    CONF_DIRECTORY, Conflict, DIRECTORY, IDENTITY_VOLUME, Injection, KRB5_CONF, KRB5_CONF_FILE,
-    OUR_CONTAINERS, Ops, TOKEN_FILE, VOLUME, users,
+    Conflict, IDENTITY_VOLUME, Injection, KRB5_CONF, KRB5_CONF_FILE, OUR_CONTAINERS, Ops, VOLUME,
+    users,
 };
 use crate::pod::{Container, Mount, Spec};
 
 const VARIABLES: [(&str, &str); 2] = [
-    ("HADOOP_TOKEN_FILE_LOCATION", TOKEN_FILE),
-    ("HADOOP_CONF_DIR", CONF_DIRECTORY),
+    ("HADOOP_TOKEN_FILE_LOCATION", CREDENTIALS_PATH),
+    ("HADOOP_CONF_DIR", CONF_PATH),
 ];
 
 /// What the pod's own containers are given.

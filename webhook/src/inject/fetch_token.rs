@@ -1,5 +1,6 @@
 //! Our own containers: one fetches the token before anything else starts, one keeps it fresh where the pod asks.
 
+use kube2hadoop_client::container::{self, DIRECTORY, IDENTITY_DIRECTORY};
 use kube2hadoop_stamp::names;
 use serde::Serialize;
 
@@ -8,8 +9,8 @@ use super::resources::Bounds;
 use super::users::user_and_mode;
 use super::written::Written;
 use super::{
-    Conflict, DIRECTORY, IDENTITY_DIRECTORY, IDENTITY_VOLUME, INIT_CONTAINER, InjectPolicy,
-    Injection, Ops, Pem, REFRESH_CONTAINER, VOLUME,
+    Conflict, IDENTITY_VOLUME, INIT_CONTAINER, InjectPolicy, Injection, Ops, Pem,
+    REFRESH_CONTAINER, VOLUME,
 };
 
 const PATH: [&str; 2] = ["spec", "initContainers"];
@@ -24,7 +25,7 @@ pub(super) fn add(
         place(injection, REFRESH_CONTAINER)?,
     ];
     let [fetching, refreshing] = places;
-    let fetch = container(injection);
+    let fetch = init_container(injection);
     let refresh = refreshes(injection, warnings).then(|| sidecar(injection));
     // First what leaves every index as it is, then what takes away, then what moves the others along.
     put_right(ops, injection, fetching, Some(&fetch));
@@ -108,8 +109,8 @@ impl Fixed {
         let variable = |name, value: &str| Written::of(&Variable { name, value });
         let deadline = policy.deadline_seconds.to_string();
         Self {
-            url: variable("KUBE2HADOOP_URL", &policy.fetcher_url),
-            deadline: variable("KUBE2HADOOP_DEADLINE_SECONDS", &deadline),
+            url: variable(container::URL, &policy.fetcher_url),
+            deadline: variable(container::DEADLINE, &deadline),
             volume_mounts: Written::of(&[
                 OurMount::new(VOLUME, DIRECTORY, false),
                 OurMount::new(IDENTITY_VOLUME, IDENTITY_DIRECTORY, true),
@@ -175,11 +176,11 @@ fn sidecar<'a>(injection: &'a Injection<'_>) -> OurContainer<'a> {
         args: Some(["--refresh"]),
         restart_policy: Some("Always"),
         resources: Bounds::beside_all(&injection.pod.spec, resources),
-        ..container(injection)
+        ..init_container(injection)
     }
 }
 
-fn container<'a>(injection: &'a Injection<'_>) -> OurContainer<'a> {
+fn init_container<'a>(injection: &'a Injection<'_>) -> OurContainer<'a> {
     let policy = injection.policy;
     let fixed = &policy.fixed().fetch_token;
     let (user, mode) = user_and_mode(&injection.pod.spec);
@@ -187,14 +188,14 @@ fn container<'a>(injection: &'a Injection<'_>) -> OurContainer<'a> {
     let mut env = vec![
         OurVariable::Fixed(&fixed.url),
         OurVariable::Ca(Variable {
-            name: "KUBE2HADOOP_CA",
+            name: container::CA,
             value: injection.ca,
         }),
-        of_the_pod("KUBE2HADOOP_FILE_MODE", mode),
+        of_the_pod(container::FILE_MODE, mode),
         OurVariable::Fixed(&fixed.deadline),
     ];
     let services = injection.pod.metadata.annotation(names::SERVICES);
-    env.extend(services.map(|services| of_the_pod("KUBE2HADOOP_SERVICES", services)));
+    env.extend(services.map(|services| of_the_pod(container::SERVICES, services)));
     OurContainer {
         name: INIT_CONTAINER,
         image: &policy.image,

@@ -22,12 +22,6 @@ pub use ops::Ops;
 pub use resources::Resources;
 pub use written::Pem;
 
-/// Where the token and the configuration lie in every container.
-pub const DIRECTORY: &str = "/var/run/kube2hadoop";
-/// Where the init container finds the pod's identity.
-const IDENTITY_DIRECTORY: &str = "/var/run/secrets/kube2hadoop";
-const TOKEN_FILE: &str = "/var/run/kube2hadoop/hdfs-delegation-token";
-const CONF_DIRECTORY: &str = "/var/run/kube2hadoop/conf";
 /// Where Kerberos libraries look for the realm, without which Hadoop's Java client does not start.
 const KRB5_CONF: &str = "/etc/krb5.conf";
 /// The same in the volume.
