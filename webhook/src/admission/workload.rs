@@ -56,47 +56,7 @@ pub(super) fn admit(
     {
         return Ok(Decision::denied(&smuggled));
     }
-    let mut ops = Ops::default();
-    // Our keys mean something on templates only.
-    strip(&mut ops, &workload.metadata, None);
-    let mut decision = Decision::new(Outcome::Untouched, Answer::default());
-    let spots = kind.spots(object);
-    for spot in &spots {
-        let Some(template) = Template::at(object, spot) else {
-            continue;
-        };
-        match workload.decide(&template, spot)? {
-            Fate::Denied(reason) => return Ok(Decision::denied(&reason)),
-            Fate::Restored(old, warning) => {
-                template.restore(&mut ops, &old);
-                decision.answer.warnings.extend(warning);
-            }
-            Fate::Stripped(warning) => {
-                template.strip(&mut ops);
-                decision.answer.warnings.extend(warning);
-                decision.outcome = Outcome::Stripped;
-            }
-            Fate::Noted {
-                identity,
-                stamp,
-                outcome,
-                warning,
-            } => {
-                if let Err(conflict) = template.note(&mut ops, &identity, &stamp) {
-                    return Ok(Decision::denied(&conflict));
-                }
-                decision.answer.warnings.extend(warning);
-                decision.outcome = outcome;
-                let rests_on = match outcome {
-                    Outcome::Kept => Some(&*stamp),
-                    _ => template.annotation(names::STAMP),
-                };
-                decision = decision.of(&identity).resting_on(rests_on, context.keys);
-            }
-        }
-    }
-    decision.answer.patch = ops;
-    Ok(decision)
+    workload.stamp(kind)
 }
 
 fn parse(text: Option<&str>) -> Result<Option<Value>, serde_json::Error> {
@@ -133,6 +93,68 @@ enum Fate<'a> {
 }
 
 impl Workload<'_> {
+    /// Decides on one template after the other.
+    fn stamp(&self, kind: &Kind) -> Result<Decision, AdmissionError> {
+        let mut ops = Ops::default();
+        // Our keys mean something on templates only.
+        strip(&mut ops, &self.metadata, None);
+        let mut decision = Decision::new(Outcome::Untouched, Answer::default());
+        let spots = kind.spots(self.object);
+        for spot in &spots {
+            let Some(template) = Template::at(self.object, spot) else {
+                continue;
+            };
+            let fate = self.decide(&template, spot)?;
+            decision = match self.apply(fate, &template, &mut ops, decision) {
+                Ok(decision) => decision,
+                Err(reason) => return Ok(Decision::denied(&reason)),
+            };
+        }
+        decision.answer.patch = ops;
+        Ok(decision)
+    }
+
+    /// Writes a template's fate, or says why the whole object is denied.
+    fn apply(
+        &self,
+        fate: Fate<'_>,
+        template: &Template<'_>,
+        ops: &mut Ops,
+        mut decision: Decision,
+    ) -> Result<Decision, String> {
+        match fate {
+            Fate::Denied(reason) => return Err(reason),
+            Fate::Restored(old, warning) => {
+                template.restore(ops, &old);
+                decision.answer.warnings.extend(warning);
+            }
+            Fate::Stripped(warning) => {
+                template.strip(ops);
+                decision.answer.warnings.extend(warning);
+                decision.outcome = Outcome::Stripped;
+            }
+            Fate::Noted {
+                identity,
+                stamp,
+                outcome,
+                warning,
+            } => {
+                let noted = template.note(ops, &identity, &stamp);
+                noted.map_err(|conflict| conflict.to_string())?;
+                decision.answer.warnings.extend(warning);
+                decision.outcome = outcome;
+                let rests_on = match outcome {
+                    Outcome::Kept => Some(&*stamp),
+                    _ => template.annotation(names::STAMP),
+                };
+                decision = decision
+                    .of(&identity)
+                    .resting_on(rests_on, self.context.keys);
+            }
+        }
+        Ok(decision)
+    }
+
     fn decide<'b>(
         &'b self,
         template: &Template<'_>,

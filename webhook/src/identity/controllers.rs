@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::operators::KindName;
+
 /// User name -> kinds it makes, as `Kind` or `Kind.group`. The default is what kube-controller-manager runs.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-pub struct Controllers(BTreeMap<String, Vec<String>>);
+pub struct Controllers(BTreeMap<String, Vec<KindName>>);
 
 /// Of kube-system, with --use-service-account-credentials, as kubeadm, kind and managed clusters set it.
 const KUBE_SYSTEM: [(&str, &[&str]); 7] = [
@@ -23,12 +25,12 @@ const KUBE_SYSTEM: [(&str, &[&str]); 7] = [
 impl Default for Controllers {
     fn default() -> Self {
         let entry = |(name, kinds): &(&str, &[&str])| {
-            let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+            let kinds = kinds.iter().map(|kind| KindName::from(*kind)).collect();
             (format!("system:serviceaccount:kube-system:{name}"), kinds)
         };
         let mut controllers: BTreeMap<_, Vec<_>> = KUBE_SYSTEM.iter().map(entry).collect();
         let all = ["Pod", "ReplicaSet.apps", "Job.batch"]
-            .map(str::to_owned)
+            .map(KindName::from)
             .to_vec();
         controllers.insert("system:kube-controller-manager".to_owned(), all);
         Self(controllers)
@@ -38,12 +40,8 @@ impl Default for Controllers {
 impl Controllers {
     /// Is this user trusted to make objects of this kind from stamped templates?
     pub fn serve(&self, username: &str, group: &str, kind: &str) -> bool {
-        self.0.get(username).is_some_and(|kinds| {
-            kinds.iter().any(|served| match served.split_once('.') {
-                Some((served_kind, served_group)) => served_kind == kind && served_group == group,
-                None => served == kind && group.is_empty(),
-            })
-        })
+        let kinds = self.0.get(username);
+        kinds.is_some_and(|kinds| kinds.iter().any(|served| served.is(group, kind)))
     }
 }
 

@@ -10,11 +10,17 @@ const OUR_PREFIX: &str = kube2hadoop_stamp::names::PREFIX;
 /// A kind, as `Kind` or `Kind.group`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-struct KindName {
+pub(super) struct KindName {
     kind: String,
     group: String,
     /// With a slash, as in `apiVersion`; the version counts for nothing.
     api_version: String,
+}
+
+impl From<&str> for KindName {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
 }
 
 impl From<String> for KindName {
@@ -29,7 +35,7 @@ impl From<String> for KindName {
 }
 
 impl KindName {
-    fn is(&self, group: &str, kind: &str) -> bool {
+    pub(super) fn is(&self, group: &str, kind: &str) -> bool {
         self.kind == kind && self.group == group
     }
 }
