@@ -1,3 +1,5 @@
+//! Names of configuration files, which must not lead out of their directory.
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

@@ -1,3 +1,5 @@
+//! Why there is no token: application/problem+json (RFC 9457).
+
 use serde::{Deserialize, Serialize};
 
 pub const PROBLEM_CONTENT_TYPE: &str = "application/problem+json";

@@ -1,3 +1,5 @@
+//! Times in the contract: RFC 3339, whole seconds, UTC.
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};

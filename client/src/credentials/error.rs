@@ -1,3 +1,5 @@
+//! What is wrong with a credentials file or token.
+
 use thiserror::Error;
 
 /// Why bytes could not be read as, or written to, Hadoop's formats. No message quotes the bytes.

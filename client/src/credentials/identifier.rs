@@ -1,3 +1,5 @@
+//! The identifier of HDFS's, HttpFS's and KMS's delegation tokens (AbstractDelegationTokenIdentifier).
+
 use super::CredentialsError;
 use super::writable::{Reader, Writer};
 

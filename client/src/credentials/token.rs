@@ -1,3 +1,5 @@
+//! One token: identifier, password, kind and service (org.apache.hadoop.security.token.Token).
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};

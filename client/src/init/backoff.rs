@@ -1,3 +1,5 @@
+//! How long to wait between tries: doubled each time, with jitter, and at least what the server asks for.
+
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(250);

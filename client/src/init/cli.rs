@@ -1,3 +1,5 @@
+//! The command line: there is little, as everything comes by the environment.
+
 use std::ffi::OsString;
 
 use thiserror::Error;

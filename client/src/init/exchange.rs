@@ -1,3 +1,5 @@
+//! One request to the fetcher over TLS, and what its answer means.
+
 use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Why there are no files: the exit code, and what the pod's owner can do.
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Asks again for as long as it may help.
+
 use std::thread;
 use std::time::{Duration, Instant};
 

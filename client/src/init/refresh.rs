@@ -1,3 +1,5 @@
+//! The sidecar: the same, again and again, before the tokens end.
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -16,7 +18,7 @@ use super::settings::Settings;
 
 /// A fetcher whose clock is off shall not be asked without a pause.
 const SHORTEST: Duration = Duration::from_secs(30);
-/// Tokens can be cancelled early: the fetcher knows at their next renewal, and gives new ones to who asks.
+/// Tokens can be cancelled early: the fetcher asks Hadoop before it hands them out again, and gives new ones to who asks.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 /// Between the rounds of tries that all failed; doubled each time, up to the last.
 const FIRST_REST: Duration = Duration::from_secs(30);

@@ -1,3 +1,5 @@
+//! The log, and the last words that `kubectl describe` shows.
+
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+//! The pod's proof of itself: its projected service account token.
+
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! What the webhook tells the client, read from the environment and checked.
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;

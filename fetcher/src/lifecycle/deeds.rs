@@ -154,7 +154,7 @@ impl Doer {
             .get(name)
             .ok_or_else(|| HadoopError::Unreachable {
                 service: name.to_string(),
-                tried: "it is no longer in hdfs-site.xml".into(),
+                tried: "it is no longer in the Hadoop configuration".into(),
             })
     }
 

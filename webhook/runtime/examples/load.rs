@@ -1,8 +1,8 @@
 //! A load generator for the benchmarks: keep-alive HTTPS requests with one body, bounded in count.
 //!
-//! `load --url URL --ca FILE --body FILE [--vary TEXT] [--header NAME:FILE] [--expect TEXT] [--connections N]
-//! [--requests N] [--fresh] [--awake]` prints one line of JSON: requests per second, p50 and p99 in microseconds, how
-//! many answers were not 200 or lack the text, and the size of the last answer.
+//! `load --url URL --address HOST:PORT --ca FILE --body FILE [--vary TEXT] [--header NAME:FILE] [--expect TEXT]
+//! [--connections N] [--requests N] [--fresh] [--awake]` prints one line of JSON: requests per second, p50 and p99 in
+//! microseconds, how many answers were not 200 or lack the text, and the size of the last answer.
 //! With `--vary` each request carries, where the body has the text, a number that no other one ever did. With `--fresh`
 //! each request pays for a connection of its own. With `--awake` it never sleeps.
 #![allow(

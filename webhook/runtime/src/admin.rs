@@ -25,7 +25,7 @@ struct Admin {
     shutdown: Shutdown,
 }
 
-/// Serves the admin port until shutdown.
+/// Serves the admin port until the process ends.
 ///
 /// # Errors
 /// An address that cannot be bound.

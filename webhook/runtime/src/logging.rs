@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Lines that may wait to be written.
-const LINES: usize = 10_000;
+const LINES: usize = 1_000;
 /// Bytes that are written at once.
 const BATCH: usize = 64 * 1024;
 
