@@ -22,7 +22,7 @@ struct Target {
     dictionary: Option<&'static str>,
 }
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 6] = [
     Target {
         name: "review",
         fuzz_directory: "webhook/fuzz",
@@ -47,12 +47,24 @@ const TARGETS: [Target; 4] = [
         seeds: &["client/tests/hadoop-3.4.1"],
         dictionary: None,
     },
+    Target {
+        name: "answers",
+        fuzz_directory: "fetcher/fuzz",
+        seeds: &["fetcher/fuzz/seeds/answers"],
+        dictionary: None,
+    },
+    Target {
+        name: "configuration",
+        fuzz_directory: "fetcher/fuzz",
+        seeds: &["fetcher/fuzz/seeds/configuration"],
+        dictionary: None,
+    },
 ];
 
 /// What to look at, and for how long.
 #[derive(Args, Clone, Debug)]
 pub struct Search {
-    /// Targets: review, stamp, paths, credentials; all where none is named.
+    /// Targets: review, stamp, paths, credentials, answers, configuration; all where none is named.
     targets: Vec<String>,
     /// How long each target runs.
     #[arg(long, default_value_t = 20)]
