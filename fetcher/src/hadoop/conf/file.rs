@@ -70,7 +70,12 @@ fn broken(path: &Path, source: roxmltree::Error) -> ConfError {
     let (path, line) = (path.to_owned(), source.pos().row);
     match source {
         roxmltree::Error::DtdDetected => ConfError::Dtd { path, line },
-        source => ConfError::Xml { path, line, source },
+        // It has the character that was met, whatever a terminal makes of that.
+        source => ConfError::Xml {
+            path,
+            line,
+            what: source.to_string().replace(char::is_control, "\u{fffd}"),
+        },
     }
 }
 

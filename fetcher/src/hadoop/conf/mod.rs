@@ -50,11 +50,11 @@ pub enum ConfError {
     TooLarge { path: PathBuf, limit: u64 },
     #[error("{path} is not UTF-8 text: save it as UTF-8")]
     NotUtf8 { path: PathBuf },
-    #[error("{path}, line {line}: the XML is broken: {source}")]
+    #[error("{path}, line {line}: the XML is broken: {what}")]
     Xml {
         path: PathBuf,
         line: u32,
-        source: roxmltree::Error,
+        what: String,
     },
     #[error("{path}, line {line}: a DTD and its entities are not read: write the values out")]
     Dtd { path: PathBuf, line: u32 },

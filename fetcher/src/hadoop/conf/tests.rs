@@ -56,6 +56,11 @@ fn what_is_wrong_is_said_with_file_and_line() {
             .contains("line 3: this property")
     );
     assert!(parse_error("").contains("the XML is broken"));
+    let bell = parse_error("<configuration></configuration\u{7}>");
+    assert!(
+        bell.ends_with("expected '>' not '\u{fffd}' at 1:31"),
+        "{bell}"
+    );
 }
 
 #[test]
