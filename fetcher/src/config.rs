@@ -17,6 +17,8 @@
 //! guards:
 //!   identityIsImmutable: kube2hadoop-identity-is-immutable
 //!   tokenGuard: kube2hadoop-token-guard
+//!   codeIsTheSubmitters: kube2hadoop-code-is-the-submitters
+//!   historyIsTheControllers: kube2hadoop-history-is-the-controllers
 //! hadoop:
 //!   confDir: /etc/hadoop/conf
 //!   principal: kube2hadoop@EXAMPLE.COM
@@ -34,6 +36,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use kube2hadoop_runtime::config::File;
+use kube2hadoop_runtime::guards::GuardNames;
 use kube2hadoop_stamp::{DenyList, HadoopUser};
 use serde::Deserialize;
 use thiserror::Error;
@@ -91,6 +94,7 @@ pub struct Config {
     /// The MutatingWebhookConfiguration that `doctor` looks at.
     #[serde(default = "default_name")]
     pub webhook_configuration: String,
+    /// The ValidatingAdmissionPolicies that attestation rests on.
     #[serde(default)]
     pub guards: GuardNames,
     pub hadoop: HadoopSource,
@@ -136,23 +140,6 @@ pub struct Attestation {
     /// Its address must be the one that the request comes from. Only where nothing between pods and us translates
     /// addresses; and a pod waits until the API server knows its address.
     pub pod_ip: bool,
-}
-
-/// Names of the ValidatingAdmissionPolicies that attestation rests on.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct GuardNames {
-    pub identity_is_immutable: String,
-    pub token_guard: String,
-}
-
-impl Default for GuardNames {
-    fn default() -> Self {
-        Self {
-            identity_is_immutable: "kube2hadoop-identity-is-immutable".into(),
-            token_guard: "kube2hadoop-token-guard".into(),
-        }
-    }
 }
 
 /// Why a configuration file cannot be used.
@@ -211,13 +198,9 @@ impl Config {
             ("issuer", &self.issuer),
             ("audience", &self.audience),
             ("webhookConfiguration", &self.webhook_configuration),
-            (
-                "guards.identityIsImmutable",
-                &self.guards.identity_is_immutable,
-            ),
-            ("guards.tokenGuard", &self.guards.token_guard),
         ];
-        if let Some((field, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
+        let mut texts = texts.into_iter().chain(self.guards.by_key());
+        if let Some((field, _)) = texts.find(|(_, text)| text.trim().is_empty()) {
             return Err(InvalidConfig::Empty { field });
         }
         self.validate_numbers()?;

@@ -14,9 +14,9 @@ use crate::config::{Config, Standing, TlsSource};
 use crate::hadoop::{HadoopServices, TokenService};
 use crate::issue::configured::{Configured, settings};
 use crate::metrics::Metrics;
+use crate::serving_cert;
 use crate::serving_cert::{CertError, Pair};
 use crate::stamp_keys::{self, StampKeys};
-use crate::{serve, serving_cert};
 
 mod clock;
 mod kerberos;
@@ -172,7 +172,7 @@ async fn cluster(config: &Config) -> Vec<Finding> {
             .await
             .map(|version| format!("version {}", version.git_version)),
     )];
-    let missing = guards::check(&client, &serve::wanted_guards(config)).await;
+    let missing = guards::check(&client, &config.guards.all()).await;
     findings.extend(
         missing
             .iter()

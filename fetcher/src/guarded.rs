@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use kube::Client;
-use kube2hadoop_runtime::guards::{self, Guard, GuardProblem};
+use kube2hadoop_runtime::guards::{GuardProblem, Lookout};
 use kube2hadoop_runtime::readiness::Gate;
 use kube2hadoop_runtime::shutdown::Shutdown;
 
@@ -53,39 +53,29 @@ impl Guarded {
 pub async fn follow(
     guarded: Guarded,
     client: Client,
-    wanted: Vec<Guard>,
+    mut guards: Lookout,
     gate: Gate,
     metrics: Metrics,
     shutdown: Shutdown,
 ) {
     let mut said = None;
     loop {
-        let problems = guards::check(&client, &wanted).await;
-        if was_only_silence(&guarded, &problems) {
-            tracing::warn!("the guards could not be looked at");
-        } else {
-            metrics
-                .guards_missing
-                .set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
-            let found = describe(&problems);
-            guarded.note(found.as_deref());
-            report(&guarded, &gate);
-            if said.as_ref() != Some(&found) {
-                say(found.as_deref());
-                said = Some(found);
-            }
+        let problems = guards.look(&client).await;
+        metrics
+            .guards_missing
+            .set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        let found = describe(&problems);
+        guarded.note(found.as_deref());
+        report(&guarded, &gate);
+        if said.as_ref() != Some(&found) {
+            say(found.as_deref());
+            said = Some(found);
         }
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}
             () = shutdown.requested() => return,
         }
     }
-}
-
-/// Guards that were in force do not vanish because the API server was silent for a moment.
-fn was_only_silence(guarded: &Guarded, problems: &[GuardProblem]) -> bool {
-    let silent = |problem: &GuardProblem| matches!(problem, GuardProblem::Unreadable(..));
-    guarded.problem().is_none() && !problems.is_empty() && problems.iter().all(silent)
 }
 
 fn describe(problems: &[GuardProblem]) -> Option<String> {
@@ -109,6 +99,17 @@ fn say(found: Option<&str>) {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::sync::Mutex;
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use kube2hadoop_runtime::guards::GuardNames;
+    use kube2hadoop_runtime::readiness::Readiness;
+    use prometheus_client::registry::Registry;
+    use serde_json::{Value, json};
+    use tower::service_fn;
+
     use super::*;
 
     #[test]
@@ -124,20 +125,75 @@ mod tests {
         assert!(lax.problem().is_none());
     }
 
-    #[test]
-    fn silence_keeps_guards_in_force_and_absence_does_not() {
-        let silence = || GuardProblem::Unreadable("g".into(), kube::Error::TlsRequired);
-        let guarded = Guarded::new(true);
-        assert!(
-            !was_only_silence(&guarded, &[silence()]),
-            "they were never seen"
-        );
-        guarded.note(None);
-        assert!(was_only_silence(&guarded, &[silence()]));
-        assert!(!was_only_silence(
-            &guarded,
-            &[silence(), GuardProblem::Missing("h".into())]
-        ));
-        assert!(!was_only_silence(&guarded, &[]));
+    /// Answers for every guard as the chart installs it, but for one of them with this status.
+    fn api_server(other: Arc<Mutex<Option<(&'static str, u16)>>>) -> Client {
+        let service = service_fn(move |request: Request<Body>| {
+            let (kind, name) = request.uri().path().rsplit_once('/').unwrap();
+            let other = other.lock().unwrap();
+            let (status, answer) = match *other {
+                Some((guard, status)) if guard == name => {
+                    let message = json!({"status": "Failure", "message": "no", "code": status});
+                    (status, message)
+                }
+                _ if kind.ends_with("bindings") => (200, binding(name)),
+                _ => (200, policy(name)),
+            };
+            let body = Body::from(answer.to_string().into_bytes());
+            let answer = Response::builder().status(status).body(body).unwrap();
+            futures::future::ready(Ok::<_, Infallible>(answer))
+        });
+        Client::new(service, "kube2hadoop")
+    }
+
+    fn policy(name: &str) -> Value {
+        let rule = json!({"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]});
+        let spec = json!({"matchConstraints": {"resourceRules": [rule]}, "validations": [{"expression": "false"}]});
+        json!({"metadata": {"name": name}, "spec": spec})
+    }
+
+    fn binding(name: &str) -> Value {
+        let spec = json!({"policyName": name, "validationActions": ["Deny"]});
+        json!({"metadata": {"name": name}, "spec": spec})
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_guard_counts_and_only_silence_is_waited_out() {
+        let guards = GuardNames::default();
+        for (_, name) in guards.by_key() {
+            let name: &'static str = name.clone().leak();
+            let other = Arc::new(Mutex::new(None));
+            let guarded = Guarded::new(true);
+            let readiness = Readiness::new();
+            let (_trigger, shutdown) = Shutdown::new();
+            let following = tokio::spawn(follow(
+                guarded.clone(),
+                api_server(Arc::clone(&other)),
+                Lookout::new(guards.all()),
+                readiness.gate("guards"),
+                Metrics::new(&mut Registry::default()),
+                shutdown,
+            ));
+            let in_force_while = async |answer: Option<u16>| {
+                *other.lock().unwrap() = answer.map(|status| (name, status));
+                tokio::time::sleep(PERIOD * 3 / 2).await;
+                assert_eq!(
+                    guarded.problem().is_none(),
+                    readiness.closed().is_empty(),
+                    "{name}"
+                );
+                guarded.problem().is_none()
+            };
+            for (answer, in_force) in [
+                (None, true),
+                (Some(503), true),
+                (Some(403), false),
+                (Some(503), false),
+                (None, true),
+                (Some(404), false),
+            ] {
+                assert_eq!(in_force_while(answer).await, in_force, "{name}: {answer:?}");
+            }
+            following.abort();
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kube::Client;
 use kube2hadoop_runtime::config::File;
-use kube2hadoop_runtime::guards::Guard;
+use kube2hadoop_runtime::guards::Lookout;
 use kube2hadoop_runtime::readiness::Readiness;
 use kube2hadoop_runtime::reload::Followed;
 use kube2hadoop_runtime::shutdown::Shutdown;
@@ -54,16 +54,6 @@ impl ServeError {
     pub fn is_config(&self) -> bool {
         matches!(self, Self::Hadoop(_))
     }
-}
-
-/// The guards that attestation rests on.
-#[must_use]
-pub fn wanted_guards(config: &Config) -> Vec<Guard> {
-    let names = [
-        &config.guards.identity_is_immutable,
-        &config.guards.token_guard,
-    ];
-    names.into_iter().map(|name| Guard::new(name)).collect()
 }
 
 /// Runs the service until SIGTERM or SIGINT, then lets requests in flight end.
@@ -265,7 +255,7 @@ impl Parts {
         tokio::spawn(guarded::follow(
             guarded.clone(),
             self.client.clone(),
-            wanted_guards(&self.config),
+            Lookout::new(self.config.guards.all()),
             self.readiness.gate("guards"),
             self.metrics.clone(),
             self.shutdown.clone(),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use kube2hadoop_runtime::config::{ConfigError, File};
-use kube2hadoop_runtime::guards::Guard;
+use kube2hadoop_runtime::guards::GuardNames;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
@@ -37,7 +37,7 @@ pub struct Config {
     pub certificates: Lifetimes,
     #[serde(default)]
     pub policy: Switches,
-    pub guards: Guards,
+    pub guards: GuardNames,
     /// The administrator's own, besides those built in.
     pub kinds: Kinds,
     pub inject: InjectPolicy,
@@ -98,30 +98,6 @@ impl Default for Switches {
             unmapped_update: UnmappedUpdate::Deny,
             connect: Connect::Warn,
         }
-    }
-}
-
-/// The names of the guards.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Guards {
-    pub identity_is_immutable: String,
-    pub token_guard: String,
-    pub code_is_the_submitters: String,
-    pub history_is_the_controllers: String,
-}
-
-impl Guards {
-    /// All that must be in place.
-    pub fn all(&self) -> Vec<Guard> {
-        [
-            &self.identity_is_immutable,
-            &self.token_guard,
-            &self.code_is_the_submitters,
-            &self.history_is_the_controllers,
-        ]
-        .map(|name| Guard::new(name))
-        .to_vec()
     }
 }
 
@@ -200,7 +176,8 @@ impl Config {
         ];
         let fetcher_tls = self.secrets.fetcher_tls.as_ref();
         let given = fetcher_tls.map(|name| ("secrets.fetcherTls", name));
-        if let Some((key, _)) = names.into_iter().chain(given).find(|it| it.1.is_empty()) {
+        let mut names = names.into_iter().chain(given).chain(self.guards.by_key());
+        if let Some((key, _)) = names.find(|(_, name)| name.is_empty()) {
             return Err(Problem::Empty(key));
         }
         if self.listen == self.admin && self.listen.port() != 0 {
@@ -320,6 +297,11 @@ mod tests {
             "kube2hadoop-fetcher-tls",
             "''",
             "secrets.fetcherTls is empty",
+        );
+        said(
+            "kube2hadoop-token-guard",
+            "''",
+            "guards.tokenGuard is empty",
         );
         said(
             r#""cpu":"50m""#,

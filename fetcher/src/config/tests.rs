@@ -85,6 +85,12 @@ fn what_cannot_work_is_named() {
             },
         ),
         (
+            "guards: {historyIsTheControllers: ''}",
+            InvalidConfig::Empty {
+                field: "guards.historyIsTheControllers",
+            },
+        ),
+        (
             "limits: {running: 0}",
             InvalidConfig::Zero {
                 field: "limits.running",

@@ -1,10 +1,60 @@
 //! The ValidatingAdmissionPolicies that identity rests on: there, bound everywhere, and denying.
 
+use futures::future::{join, join_all};
 use k8s_openapi::api::admissionregistration::v1::{
     MatchResources, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{Api, Client};
+use serde::Deserialize;
+
+mod lookout;
+
+pub use lookout::Lookout;
+
+/// Their names in a configuration file; by default as the chart installs them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct GuardNames {
+    pub identity_is_immutable: String,
+    pub token_guard: String,
+    pub code_is_the_submitters: String,
+    pub history_is_the_controllers: String,
+}
+
+impl Default for GuardNames {
+    fn default() -> Self {
+        Self {
+            identity_is_immutable: "kube2hadoop-identity-is-immutable".into(),
+            token_guard: "kube2hadoop-token-guard".into(),
+            code_is_the_submitters: "kube2hadoop-code-is-the-submitters".into(),
+            history_is_the_controllers: "kube2hadoop-history-is-the-controllers".into(),
+        }
+    }
+}
+
+impl GuardNames {
+    /// The name of each by its key in the configuration file.
+    #[must_use]
+    pub fn by_key(&self) -> [(&'static str, &String); 4] {
+        [
+            ("guards.identityIsImmutable", &self.identity_is_immutable),
+            ("guards.tokenGuard", &self.token_guard),
+            ("guards.codeIsTheSubmitters", &self.code_is_the_submitters),
+            (
+                "guards.historyIsTheControllers",
+                &self.history_is_the_controllers,
+            ),
+        ]
+    }
+
+    /// All that must be in force.
+    #[must_use]
+    pub fn all(&self) -> Vec<Guard> {
+        let names = self.by_key().into_iter();
+        names.map(|(_, name)| Guard::new(name)).collect()
+    }
+}
 
 /// A policy and the binding of the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,25 +93,53 @@ pub enum GuardProblem {
     Unreadable(String, #[source] kube::Error),
 }
 
-/// Checks all guards, and gives what is wrong; empty means that identity is safe.
-pub async fn check(client: &Client, guards: &[Guard]) -> Vec<GuardProblem> {
-    let mut problems = Vec::new();
-    for guard in guards {
-        if let Err(problem) = check_one(client, &guard.name).await {
-            problems.push(problem);
+impl GuardProblem {
+    /// Nobody said anything about the guard: no connection, no answer in time, or an API server that cannot answer now.
+    fn is_silence(&self) -> bool {
+        let Self::Unreadable(_, error) = self else {
+            return false;
+        };
+        match error {
+            kube::Error::Api(status) => status.code >= 500 || status.code == TOO_MANY_REQUESTS,
+            kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => {
+                true
+            }
+            _ => false,
         }
     }
-    problems
+}
+
+/// How an API server sheds load.
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// Checks all guards, and gives what is wrong; empty means that identity is safe.
+pub async fn check(client: &Client, guards: &[Guard]) -> Vec<GuardProblem> {
+    let found = look_at_all(client, guards.iter()).await;
+    found.into_iter().filter_map(Result::err).collect()
+}
+
+/// All at once: what the API server leaves unanswered costs its time only once.
+async fn look_at_all(
+    client: &Client,
+    guards: impl Iterator<Item = &Guard>,
+) -> Vec<Result<(), GuardProblem>> {
+    join_all(guards.map(|guard| check_one(client, &guard.name))).await
 }
 
 async fn check_one(client: &Client, name: &str) -> Result<(), GuardProblem> {
     let unreadable = |error| GuardProblem::Unreadable(name.to_owned(), error);
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
-    let policy = policies.get_opt(name).await.map_err(unreadable)?;
-    check_policy(name, policy.as_ref())?;
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
-    let binding = bindings.get_opt(name).await.map_err(unreadable)?;
-    check_binding(name, binding.as_ref())
+    let (policy, binding) = join(policies.get_opt(name), bindings.get_opt(name)).await;
+    let policy = policy.map_err(unreadable);
+    let binding = binding.map_err(unreadable);
+    let policy = policy.and_then(|policy| check_policy(name, policy.as_ref()));
+    let binding = binding.and_then(|binding| check_binding(name, binding.as_ref()));
+    match (policy, binding) {
+        // What was said about one half counts more than what was not said about the other.
+        (Err(policy), Err(binding)) if policy.is_silence() => Err(binding),
+        (policy, binding) => policy.and(binding),
+    }
 }
 
 fn check_policy(
@@ -130,62 +208,4 @@ fn limits(resources: &MatchResources) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn policy(spec: Value) -> Result<(), GuardProblem> {
-        let policy =
-            serde_json::from_value(json!({"metadata": {"name": "g"}, "spec": spec})).unwrap();
-        check_policy("g", Some(&policy))
-    }
-
-    fn binding(spec: Value) -> Result<(), GuardProblem> {
-        let binding =
-            serde_json::from_value(json!({"metadata": {"name": "g"}, "spec": spec})).unwrap();
-        check_binding("g", Some(&binding))
-    }
-
-    #[test]
-    fn a_policy_must_be_there_check_something_and_fail_closed() {
-        let rules = json!({"resourceRules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}]});
-        let checks = json!([{"expression": "false"}]);
-        assert!(matches!(
-            check_policy("g", None),
-            Err(GuardProblem::Missing(_))
-        ));
-        assert!(policy(json!({"matchConstraints": rules, "validations": checks})).is_ok());
-        assert!(matches!(
-            policy(json!({"matchConstraints": rules})),
-            Err(GuardProblem::Empty(_))
-        ));
-        let open =
-            json!({"failurePolicy": "Ignore", "matchConstraints": rules, "validations": checks});
-        assert!(matches!(policy(open), Err(GuardProblem::FailsOpen(_))));
-    }
-
-    #[test]
-    fn a_binding_must_deny_everywhere() {
-        assert!(matches!(
-            check_binding("g", None),
-            Err(GuardProblem::Unbound(_))
-        ));
-        assert!(
-            binding(json!({"policyName": "g", "validationActions": ["Deny", "Audit"]})).is_ok()
-        );
-        let empty = json!({"policyName": "g", "validationActions": ["Deny"], "matchResources": {"namespaceSelector": {}}});
-        assert!(binding(empty).is_ok());
-        assert!(matches!(
-            binding(json!({"policyName": "x", "validationActions": ["Deny"]})),
-            Err(GuardProblem::Unbound(_))
-        ));
-        assert!(matches!(
-            binding(json!({"policyName": "g", "validationActions": ["Audit"]})),
-            Err(GuardProblem::NotDenying(_))
-        ));
-        let limited = json!({"policyName": "g", "validationActions": ["Deny"],
-            "matchResources": {"namespaceSelector": {"matchLabels": {"a": "b"}}}});
-        assert!(matches!(binding(limited), Err(GuardProblem::Limited(_))));
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kube::Client;
-use kube2hadoop_runtime::guards::{self, Guard};
+use kube2hadoop_runtime::guards::Lookout;
 use kube2hadoop_runtime::readiness::{Gate, Readiness};
 use kube2hadoop_runtime::shutdown::Shutdown;
 use kube2hadoop_runtime::tls::ServingTls;
@@ -27,7 +27,7 @@ const BREATH: Duration = Duration::from_secs(1);
 /// Keeps Secrets, certificates, keys and caBundle.
 pub struct Upkeep {
     shared: Shared,
-    guards: Vec<Guard>,
+    guards: Lookout,
     guards_required: bool,
     guarded: Arc<AtomicBool>,
     keys: Arc<CurrentKeys>,
@@ -49,7 +49,7 @@ impl Upkeep {
     ) -> Self {
         Self {
             shared: Shared::new(client, config),
-            guards: config.guards.all(),
+            guards: Lookout::new(config.guards.all()),
             guards_required: config.policy.require_token_guard,
             guarded,
             keys,
@@ -111,8 +111,8 @@ impl Upkeep {
         }
     }
 
-    async fn check_guards(&self) {
-        let problems = guards::check(&self.shared.client, &self.guards).await;
+    async fn check_guards(&mut self) {
+        let problems = self.guards.look(&self.shared.client).await;
         let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let reasons = reasons.join("; ");
         let before = self.guarded.swap(problems.is_empty(), Ordering::Relaxed);

@@ -26,6 +26,8 @@ const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissio
 struct ApiServer {
     objects: Mutex<BTreeMap<String, Value>>,
     writes: Mutex<Vec<String>>,
+    /// What is asked of it below this path meets a replica that stops.
+    stopping: Mutex<Option<&'static str>>,
 }
 
 impl ApiServer {
@@ -38,12 +40,7 @@ impl ApiServer {
         );
         let config: Config = serde_yaml_ng::from_str(CONFIG).unwrap();
         let rules = json!({"resourceRules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}]});
-        for name in [
-            &config.guards.identity_is_immutable,
-            &config.guards.token_guard,
-            &config.guards.code_is_the_submitters,
-            &config.guards.history_is_the_controllers,
-        ] {
+        for (_, name) in config.guards.by_key() {
             let policy =
                 json!({"matchConstraints": rules, "validations": [{"expression": "false"}]});
             let binding = json!({"policyName": name, "validationActions": ["Deny"]});
@@ -68,6 +65,14 @@ impl ApiServer {
     fn get(&self, path: &str) -> Value {
         let objects = self.objects.lock().unwrap();
         objects.get(path).cloned().unwrap_or_default()
+    }
+
+    fn stopping(&self) -> Option<&'static str> {
+        *self.stopping.lock().unwrap()
+    }
+
+    fn stop(&self, below: Option<&'static str>) {
+        *self.stopping.lock().unwrap() = below;
     }
 
     fn remove(&self, path: &str) {
@@ -102,6 +107,9 @@ impl ApiServer {
                 "message": reason, "reason": reason, "code": status.as_u16()});
             (status, json)
         };
+        if self.stopping().is_some_and(|below| path.starts_with(below)) {
+            return failure(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable");
+        }
         if *method == Method::GET {
             return match objects.get(path) {
                 Some(object) => (StatusCode::OK, object.clone()),
@@ -268,6 +276,24 @@ async fn a_guard_that_goes_takes_readiness_and_inheritance_with_it() {
         closed[0].1.contains("kube2hadoop-token-guard is missing"),
         "{closed:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_is_replaced_takes_no_guard_with_it() {
+    let server = ApiServer::installed();
+    let mut replica = Replica::of(&server);
+    replica.upkeep.round().await;
+    server.stop(Some(POLICIES));
+    replica.upkeep.round().await;
+    assert!(replica.guarded.load(Ordering::Relaxed));
+    assert_eq!(replica.readiness.closed(), []);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    replica.upkeep.round().await;
+    assert!(!replica.guarded.load(Ordering::Relaxed), "for a minute");
+    server.stop(None);
+    replica.upkeep.round().await;
+    assert!(replica.guarded.load(Ordering::Relaxed));
+    assert_eq!(replica.readiness.closed(), []);
 }
 
 #[tokio::test]
