@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use kube::Client;
+use kube2hadoop_runtime::api_server::Clients;
 use kube2hadoop_runtime::guards;
 use kube2hadoop_stamp::HadoopUser;
 use prometheus_client::registry::Registry;
@@ -158,8 +159,8 @@ async fn try_out(service: &dyn TokenService, user: Option<&HadoopUser>) -> Findi
 
 async fn cluster(config: &Config) -> Vec<Finding> {
     const API: &str = "api server";
-    let client = match Client::try_default().await {
-        Ok(client) => client,
+    let client = match Clients::try_default().await {
+        Ok(clients) => clients.calls,
         Err(error) => {
             let detail = format!("{}: run in the pod, or set KUBECONFIG", chain::text(&error));
             return vec![Finding::bad(API, detail)];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use kube2hadoop_runtime::api_server::Clients;
 use kube2hadoop_runtime::config::File;
 use kube2hadoop_runtime::guards::Lookout;
 use kube2hadoop_runtime::readiness::Readiness;
@@ -69,7 +70,7 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
         .remarking(readiness.clone());
     let services = configured.token_services();
     let issuer: Arc<dyn Issuer> = Arc::new(configured);
-    let client = Client::try_default().await.map_err(ServeError::Client)?;
+    let clients = Clients::try_default().await.map_err(ServeError::Client)?;
     let listener = bind(config.listen).await?;
     let legacy = match &config.legacy {
         Some(Legacy { listen }) => Some(bind(*listen).await?),
@@ -81,7 +82,8 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
     let parts = Parts {
         config,
         standing,
-        client,
+        client: clients.calls,
+        watches: clients.watches,
         services,
         issuer,
         readiness,
@@ -116,6 +118,7 @@ struct Parts {
     config: Config,
     standing: Standing,
     client: Client,
+    watches: Client,
     services: Services,
     issuer: Arc<dyn Issuer>,
     readiness: Readiness,
@@ -198,6 +201,7 @@ impl Parts {
         }
         let parts = lifecycle::configured::Parts {
             client: self.client.clone(),
+            watches: self.watches.clone(),
             ledger_namespace: namespace,
             services: self.services.clone(),
             deny: self.standing.deny.clone(),

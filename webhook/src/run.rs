@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
-use kube::Client;
+use kube2hadoop_runtime::api_server::Clients;
 use kube2hadoop_runtime::audit::AuditLog;
 use kube2hadoop_runtime::config::File;
 use kube2hadoop_runtime::logging::{self, LogFormat};
@@ -115,7 +115,7 @@ pub async fn run(config: Config, file: File) -> Result<(), RunError> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     let file = Followed::new(file, Config::LIVE, metrics.reloads.clone());
-    let client = Client::try_default()
+    let clients = Clients::try_default()
         .await
         .map_err(|error| RunError::Client(Box::new(error)))?;
     let address = config.listen;
@@ -132,13 +132,13 @@ pub async fn run(config: Config, file: File) -> Result<(), RunError> {
     );
     tokio::select! {
         ended = admin => ended.map_err(RunError::Admin),
-        ended = serve((config, file), client, listener, metrics, &readiness, shutdown) => ended,
+        ended = serve((config, file), clients, listener, metrics, &readiness, shutdown) => ended,
     }
 }
 
 async fn serve(
     (config, file): (Config, Followed),
-    client: Client,
+    clients: Clients,
     listener: TcpListener,
     metrics: Metrics,
     readiness: &Readiness,
@@ -147,7 +147,7 @@ async fn serve(
     let keys = Arc::new(CurrentKeys::default());
     let guarded = Arc::new(AtomicBool::new(false));
     let mut upkeep = Upkeep::new(
-        client.clone(),
+        clients.clone(),
         &config,
         Arc::clone(&keys),
         Arc::clone(&guarded),
@@ -157,7 +157,7 @@ async fn serve(
         return Ok(());
     };
     let upkeep = tokio::spawn(upkeep.keep(shutdown.clone()));
-    let cluster = ApiServer::new(client, metrics.api_calls.clone(), shutdown.clone());
+    let cluster = ApiServer::new(clients, metrics.api_calls.clone(), shutdown.clone());
     let directories = LdapServers::new(metrics.ldap.clone());
     let callers = Callers::new(Arc::new(cluster), Arc::new(directories), guarded);
     let (change, policy) = watch::channel(Arc::new(config.into_policy()));

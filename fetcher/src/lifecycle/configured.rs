@@ -29,6 +29,7 @@ use crate::ledger::secrets::Secrets;
 /// What it shares with the rest of the service.
 pub struct Parts {
     pub client: Client,
+    pub watches: Client,
     pub ledger_namespace: String,
     pub services: Services,
     pub deny: watch::Receiver<DenyList>,
@@ -56,7 +57,7 @@ pub fn lifecycle(config: &Config, parts: Parts) -> (Arc<Lifecycle>, Elector) {
             events: parts.events,
         },
         sources: Box::new(Watches {
-            client: parts.client,
+            client: parts.watches,
             ledger_namespace: parts.ledger_namespace,
         }),
         terms: terms(config),

@@ -1,6 +1,8 @@
-//! What webhook and fetcher both run on: configuration and its reload, logging, audit log, TLS listener, admin port, drain, guards.
+//! What webhook and fetcher both run on: configuration and its reload, logging, audit log, TLS listener, admin
+//! port, drain, the API server, guards.
 
 pub mod admin;
+pub mod api_server;
 pub mod audit;
 pub mod config;
 pub mod guards;

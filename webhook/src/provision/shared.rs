@@ -4,6 +4,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
+use kube2hadoop_runtime::api_server::Clients;
 use kube2hadoop_runtime::tls::TlsError;
 use kube2hadoop_stamp::{SigningKey, VerifyingKeys};
 
@@ -36,6 +37,7 @@ pub enum ProvisionError {
 #[derive(Clone)]
 pub(super) struct Shared {
     pub client: Client,
+    pub watches: Client,
     pub namespace: String,
     pub services: Services,
     pub secrets: Secrets,
@@ -45,9 +47,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(client: Client, config: &Config) -> Self {
+    pub(super) fn new(clients: Clients, config: &Config) -> Self {
         Self {
-            client,
+            client: clients.calls,
+            watches: clients.watches,
             namespace: config.namespace.clone(),
             services: config.services.clone(),
             secrets: config.secrets.clone(),

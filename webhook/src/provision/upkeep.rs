@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kube::Client;
+use kube2hadoop_runtime::api_server::Clients;
 use kube2hadoop_runtime::guards::Lookout;
 use kube2hadoop_runtime::readiness::{Gate, Readiness};
 use kube2hadoop_runtime::shutdown::Shutdown;
@@ -41,14 +41,14 @@ pub struct Upkeep {
 impl Upkeep {
     /// For this configuration. `guarded` tells others whether the guards are in place.
     pub fn new(
-        client: Client,
+        clients: Clients,
         config: &Config,
         keys: Arc<CurrentKeys>,
         guarded: Arc<AtomicBool>,
         readiness: &Readiness,
     ) -> Self {
         Self {
-            shared: Shared::new(client, config),
+            shared: Shared::new(clients, config),
             guards: Lookout::new(config.guards.all()),
             guards_required: config.policy.require_token_guard,
             guarded,

@@ -19,11 +19,11 @@ type Changes<K> = Api<PartialObjectMeta<K>>;
 
 /// Watches the registration, the CA and the signing keys, until shutdown.
 pub(super) fn spawn(shared: &Shared, wake: &Arc<Notify>, shutdown: &Shutdown) {
-    let configurations: Changes<MutatingWebhookConfiguration> = Api::all(shared.client.clone());
+    let configurations: Changes<MutatingWebhookConfiguration> = Api::all(shared.watches.clone());
     let name = shared.webhook_configuration.clone();
     let configuration = watch(configurations, name, Arc::clone(wake));
     let [ca, keys] = [&shared.secrets.ca, &shared.secrets.signing_keys].map(|name| {
-        let secrets: Changes<Secret> = Api::namespaced(shared.client.clone(), &shared.namespace);
+        let secrets: Changes<Secret> = Api::namespaced(shared.watches.clone(), &shared.namespace);
         watch(secrets, name.clone(), Arc::clone(wake))
     });
     let shutdown = shutdown.clone();

@@ -13,6 +13,7 @@ use kube::api::PostParams;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
+use kube2hadoop_runtime::api_server::Clients;
 use kube2hadoop_runtime::shutdown::Shutdown;
 
 use crate::metrics::ApiCalls;
@@ -57,10 +58,10 @@ pub struct ApiServer {
 
 impl ApiServer {
     /// Watches namespaces until shutdown, so that what they say costs no call.
-    pub fn new(client: Client, calls: ApiCalls, shutdown: Shutdown) -> Self {
+    pub fn new(clients: Clients, calls: ApiCalls, shutdown: Shutdown) -> Self {
         let (namespaces, writer) = reflector::store();
         let watched = watcher(
-            Api::<Namespace>::all(client.clone()),
+            Api::<Namespace>::all(clients.watches),
             watcher::Config::default(),
         );
         let watched = watched.default_backoff().modify(|namespace| {
@@ -80,7 +81,7 @@ impl ApiServer {
             }
         });
         Self {
-            client,
+            client: clients.calls,
             calls,
             namespaces,
         }

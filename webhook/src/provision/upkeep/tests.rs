@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tower::service_fn;
@@ -164,7 +165,7 @@ impl Replica {
         let (keys, guarded) = (Arc::<CurrentKeys>::default(), Arc::<AtomicBool>::default());
         let readiness = Readiness::new();
         let upkeep = Upkeep::new(
-            server.client(),
+            Clients::new(server.client()),
             &config,
             Arc::clone(&keys),
             Arc::clone(&guarded),
