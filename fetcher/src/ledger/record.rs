@@ -48,7 +48,8 @@ pub struct Entry {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    Claimed { since: u64 },
+    /// Since when by its holder's clock is left out: ours may be minutes from it.
+    Claimed,
     Live(Live),
 }
 
@@ -81,7 +82,7 @@ impl State {
             })
         };
         match record {
-            Record::Claimed { since } => Self::Claimed { since: *since },
+            Record::Claimed { .. } => Self::Claimed,
             Record::Held(issued) => live(issued, None),
             Record::Worn { issued, since } => live(issued, Some(*since)),
         }

@@ -51,7 +51,7 @@ impl Secrets {
     fn next_renewal(&self, place: &Place, record: &Record) -> Option<u64> {
         match State::of(record) {
             State::Live(live) => self.next_renewal.as_ref()?(&live, place.name()),
-            State::Claimed { .. } => None,
+            State::Claimed => None,
         }
     }
 

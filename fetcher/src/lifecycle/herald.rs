@@ -28,7 +28,7 @@ impl Herald {
         let (event, reason) = audited(news);
         let sequence = match entry.state {
             State::Live(live) => Some(live.sequence_number),
-            State::Claimed { .. } => None,
+            State::Claimed => None,
         };
         if let Some(event) = event {
             self.audit.upkeep(event, &entry.place.key, sequence, reason);

@@ -114,7 +114,7 @@ impl Keeper {
     }
 
     /// A record is there, or has changed.
-    pub fn entry_seen(&mut self, entry: Entry) {
+    pub fn entry_seen(&mut self, entry: Entry, now: u64) {
         let name: Name = entry.place.name().into();
         if let Some(listing) = &mut self.listing {
             listing.insert(Arc::clone(&name));
@@ -122,11 +122,11 @@ impl Keeper {
         match self.kept.get_mut(&name) {
             // Our own write may be newer than what the watch has come to.
             Some(kept) if older(&entry.version, &kept.entry.version) => return,
-            Some(kept) => kept.replace(entry),
+            Some(kept) => kept.replace(entry, now),
             None => {
                 let job = entry.place.key.job.clone();
                 self.by_job.insert((job, Arc::clone(&name)));
-                self.kept.insert(Arc::clone(&name), Kept::new(entry));
+                self.kept.insert(Arc::clone(&name), Kept::new(entry, now));
             }
         }
         self.plan(&name);
@@ -287,6 +287,7 @@ impl Keeper {
             denied: self.deny.contains(&key.user),
             told: kept.told,
             failed: kept.failed,
+            seen: kept.seen,
         };
         Some(plan::next(&kept.entry, &situation, &self.terms))
     }

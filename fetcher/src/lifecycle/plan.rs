@@ -51,6 +51,16 @@ pub struct Situation {
     /// The pods were told that the end is near.
     pub told: bool,
     pub failed: Option<Failed>,
+    pub seen: Seen,
+}
+
+/// When the leader first saw it, by the leader's own clock: the replica that wrote it may have another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// These tokens.
+    pub tokens: u64,
+    /// The record as it stands.
+    pub version: u64,
 }
 
 /// The last deed failed that many times, lately at that time.
@@ -66,7 +76,10 @@ pub struct Failed {
 pub fn next(entry: &Entry, situation: &Situation, terms: &Terms) -> (u64, Deed) {
     let name: Name = entry.place.name().into();
     let (at, deed) = match &entry.state {
-        State::Claimed { since } => (since.saturating_add(terms.claim), Deed::DropClaim),
+        State::Claimed => (
+            situation.seen.version.saturating_add(terms.claim),
+            Deed::DropClaim,
+        ),
         State::Live(live) if live.tokens == 0 => (end(live, situation, terms).0, Deed::Forget),
         State::Live(live) => of_live(live, &name, situation, terms),
     };
@@ -75,7 +88,7 @@ pub fn next(entry: &Entry, situation: &Situation, terms: &Terms) -> (u64, Deed) 
     };
     let interval = match &entry.state {
         State::Live(live) => interval(live),
-        State::Claimed { .. } => terms.claim,
+        State::Claimed => terms.claim,
     };
     let again = failed
         .at
@@ -95,8 +108,8 @@ fn of_live(live: &Live, name: &Name, situation: &Situation, terms: &Terms) -> (u
     let (end, why) = end(live, situation, terms);
     let ending = match live.worn {
         None => (end, Deed::Wear),
-        Some(since) => (
-            end.max(since.saturating_add(SETTLE_MILLIS)),
+        Some(_) => (
+            end.max(situation.seen.version.saturating_add(SETTLE_MILLIS)),
             Deed::Cancel(why),
         ),
     };
@@ -127,11 +140,16 @@ fn end(live: &Live, situation: &Situation, terms: &Terms) -> (u64, Why) {
         Life::Ended { since } => {
             let quiet = since
                 .saturating_add(terms.grace)
-                .max(live.issued_at.saturating_add(terms.grace.max(YOUNG_MILLIS)));
+                .max(young_until(situation, terms));
             (quiet.min(live.max_date), Why::JobEnded)
         }
         Life::Alive | Life::Unknown => (live.max_date, Why::MaxDate),
     }
+}
+
+fn young_until(situation: &Situation, terms: &Terms) -> u64 {
+    let young = terms.grace.max(YOUNG_MILLIS);
+    situation.seen.tokens.saturating_add(young)
 }
 
 #[cfg(test)]

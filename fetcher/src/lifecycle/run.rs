@@ -88,7 +88,7 @@ impl Lifecycle {
             }
             tokio::select! {
                 Some((task, outcome)) = under_way.next() => self.settle(&mut keeper, &task, outcome),
-                Some(sighting) = entries.next() => note_entry(&mut keeper, sighting),
+                Some(sighting) = entries.next() => note_entry(&mut keeper, sighting, self.now()),
                 Some(sighting) = pods.next() => note_pod(&mut keeper, sighting, self.now()),
                 Ok(()) = deny.changed() => keeper.deny(deny.borrow_and_update().clone()),
                 _ = count.tick() => self.herald.metrics.show(&keeper.totals(self.now())),
@@ -138,10 +138,10 @@ async fn lost(leadership: &mut watch::Receiver<Leadership>) {
     }
 }
 
-fn note_entry(keeper: &mut Keeper, sighting: Sighting<Entry>) {
+fn note_entry(keeper: &mut Keeper, sighting: Sighting<Entry>, now: u64) {
     match sighting {
         Sighting::Restart => keeper.entries_restart(),
-        Sighting::Seen(entry) => keeper.entry_seen(entry),
+        Sighting::Seen(entry) => keeper.entry_seen(entry, now),
         Sighting::Gone(name) => keeper.entry_gone(&name),
         Sighting::Complete => keeper.entries_complete(),
         Sighting::Trouble(error) => tracing::warn!(error, "the ledger is not being watched"),

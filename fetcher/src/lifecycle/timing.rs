@@ -20,7 +20,7 @@ pub struct Terms {
     pub renew_spread: f64,
     /// How long a job may be without live pods.
     pub grace: u64,
-    /// How old a claim is when its holder is taken for dead, and nobody else wants it.
+    /// How long a claim says the same when its holder is taken for dead, and nobody else wants it.
     pub claim: u64,
 }
 

@@ -178,12 +178,7 @@ pub(super) fn entry(meta: &ObjectMeta) -> Option<Entry> {
         user: notes.get(USER)?.parse().ok()?,
         service: notes.get(SERVICE)?.parse().ok()?,
     };
-    let state = notes.live().map_or_else(
-        || State::Claimed {
-            since: notes.since().unwrap_or(0),
-        },
-        State::Live,
-    );
+    let state = notes.live().map_or(State::Claimed, State::Live);
     Some(Entry {
         place: Place::found(key, meta.name.as_deref()?)?,
         version: meta.resource_version.clone()?,

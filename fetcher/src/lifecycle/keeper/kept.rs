@@ -2,12 +2,13 @@
 
 use super::{News, Outcome, Task};
 use crate::ledger::record::{Entry, State};
-use crate::lifecycle::plan::{Deed, Failed};
+use crate::lifecycle::plan::{Deed, Failed, Seen};
 use crate::lifecycle::timing::in_danger;
 
 /// A record, and what was tried and said about it.
 pub(super) struct Kept {
     pub(super) entry: Entry,
+    pub(super) seen: Seen,
     pub(super) failed: Option<Failed>,
     pub(super) told: bool,
     pub(super) warned: bool,
@@ -15,9 +16,13 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn new(entry: Entry) -> Self {
+    pub(super) fn new(entry: Entry, now: u64) -> Self {
         Self {
             entry,
+            seen: Seen {
+                tokens: now,
+                version: now,
+            },
             failed: None,
             told: false,
             warned: false,
@@ -26,16 +31,19 @@ impl Kept {
     }
 
     /// A record of other tokens starts afresh.
-    pub(super) fn replace(&mut self, entry: Entry) {
+    pub(super) fn replace(&mut self, entry: Entry, now: u64) {
         let number = |entry: &Entry| match entry.state {
             State::Live(live) => Some((live.issued_at, live.sequence_number)),
-            State::Claimed { .. } => None,
+            State::Claimed => None,
         };
         if number(&self.entry) == number(&entry) {
+            if self.entry.version != entry.version {
+                self.seen.version = now;
+            }
             self.entry = entry;
         } else {
             let busy = self.busy;
-            *self = Self::new(entry);
+            *self = Self::new(entry, now);
             self.busy = busy;
         }
     }
@@ -47,7 +55,7 @@ impl Kept {
                 self.warned = false;
                 self.told |= task.deed == Deed::Retire;
                 if !older(&entry.version, &self.entry.version) {
-                    self.replace(entry.clone());
+                    self.replace(entry.clone(), now);
                 }
             }
             Outcome::Changed => self.fail(task.deed, now),

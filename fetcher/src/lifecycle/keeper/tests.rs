@@ -68,7 +68,7 @@ fn watching() -> Keeper {
 fn a_live_job_is_renewed_and_an_ended_one_cancelled_in_two_steps() {
     let mut keeper = watching();
     let job = key("a", "alice", "ns1");
-    keeper.entry_seen(entry(&job, 1, live(None)));
+    keeper.entry_seen(entry(&job, 1, live(None)), 0);
     assert_eq!(keeper.next_due(), Some(18 * HOUR));
     keeper.pod_gone("u1", HOUR);
     assert_eq!(keeper.take(HOUR + GRACE - 1), None);
@@ -93,7 +93,7 @@ fn a_pod_that_comes_between_mark_and_cancellation_keeps_the_tokens() {
     let mut keeper = watching();
     let job = key("a", "alice", "ns1");
     keeper.pod_gone("u1", HOUR);
-    keeper.entry_seen(entry(&job, 2, live(Some(HOUR + GRACE))));
+    keeper.entry_seen(entry(&job, 2, live(Some(HOUR + GRACE))), 0);
     keeper.pod_seen(pod("u2", "a"));
     assert_eq!(deeds(&mut keeper, 10 * HOUR), []);
     assert_eq!(deeds(&mut keeper, 19 * HOUR), [Deed::Renew]);
@@ -102,7 +102,7 @@ fn a_pod_that_comes_between_mark_and_cancellation_keeps_the_tokens() {
 #[test]
 fn nothing_is_cancelled_before_all_pods_were_seen_or_while_they_are_not() {
     let mut keeper = keeper();
-    keeper.entry_seen(entry(&key("a", "alice", "ns1"), 1, live(None)));
+    keeper.entry_seen(entry(&key("a", "alice", "ns1"), 1, live(None)), 0);
     keeper.pods_restart();
     assert_eq!(deeds(&mut keeper, 10 * HOUR), []);
     keeper.pods_complete(10 * HOUR);
@@ -115,7 +115,7 @@ fn nothing_is_cancelled_before_all_pods_were_seen_or_while_they_are_not() {
 fn jobs_that_ended_while_nobody_led_are_found_by_the_first_list() {
     let mut keeper = keeper();
     for job in ["a", "b"] {
-        keeper.entry_seen(entry(&key(job, "alice", "ns1"), 1, live(None)));
+        keeper.entry_seen(entry(&key(job, "alice", "ns1"), 1, live(None)), 0);
     }
     keeper.pods_restart();
     keeper.pod_seen(pod("u1", "a"));
@@ -131,18 +131,14 @@ fn jobs_that_ended_while_nobody_led_are_found_by_the_first_list() {
 #[test]
 fn a_denied_user_loses_tokens_at_once() {
     let mut keeper = watching();
-    keeper.entry_seen(entry(&key("a", "eve", "ns1"), 1, live(None)));
+    keeper.entry_seen(entry(&key("a", "eve", "ns1"), 1, live(None)), 0);
     assert_eq!(deeds(&mut keeper, 1), [Deed::Wear]);
 }
 
 #[test]
 fn stale_claims_are_dropped_and_young_ones_left() {
     let mut keeper = watching();
-    keeper.entry_seen(entry(
-        &key("b", "alice", "ns1"),
-        1,
-        State::Claimed { since: HOUR },
-    ));
+    keeper.entry_seen(entry(&key("b", "alice", "ns1"), 1, State::Claimed), HOUR);
     assert_eq!(deeds(&mut keeper, HOUR + 59_999), []);
     let task = keeper.take(HOUR + 60_000).unwrap();
     assert_eq!(task.deed, Deed::DropClaim);
@@ -156,13 +152,12 @@ fn stale_claims_are_dropped_and_young_ones_left() {
 fn a_service_that_is_down_keeps_no_other_waiting() {
     let mut keeper = watching();
     for number in 0..5 {
-        keeper.entry_seen(entry(
-            &key("a", &format!("u{number}"), "ns1"),
-            1,
-            live(None),
-        ));
+        keeper.entry_seen(
+            entry(&key("a", &format!("u{number}"), "ns1"), 1, live(None)),
+            0,
+        );
     }
-    keeper.entry_seen(entry(&key("a", "alice", "kms"), 1, live(None)));
+    keeper.entry_seen(entry(&key("a", "alice", "kms"), 1, live(None)), 0);
     let begun: Vec<_> = std::iter::from_fn(|| keeper.take(20 * HOUR)).collect();
     let of = |name| {
         begun
@@ -179,7 +174,7 @@ fn a_service_that_is_down_keeps_no_other_waiting() {
 fn failures_are_told_once_when_it_gets_serious_and_tried_until_the_end() {
     let mut keeper = watching();
     let job = key("a", "alice", "ns1");
-    keeper.entry_seen(entry(&job, 1, live(None)));
+    keeper.entry_seen(entry(&job, 1, live(None)), 0);
     let (mut now, mut news) = (0, Vec::new());
     while now < 160 * HOUR {
         now = keeper.next_due().unwrap().max(now);
@@ -202,7 +197,7 @@ fn failures_are_told_once_when_it_gets_serious_and_tried_until_the_end() {
 #[test]
 fn what_will_not_pass_is_told_at_once() {
     let mut keeper = watching();
-    keeper.entry_seen(entry(&key("a", "alice", "ns1"), 1, live(None)));
+    keeper.entry_seen(entry(&key("a", "alice", "ns1"), 1, live(None)), 0);
     let task = keeper.take(19 * HOUR).unwrap();
     let failed = Outcome::Failed {
         reason: "not-renewer",
@@ -216,7 +211,7 @@ fn what_will_not_pass_is_told_at_once() {
 fn an_older_sighting_does_not_undo_our_own_write() {
     let mut keeper = watching();
     let job = key("a", "alice", "ns1");
-    keeper.entry_seen(entry(&job, 1, live(None)));
+    keeper.entry_seen(entry(&job, 1, live(None)), 0);
     let task = keeper.take(19 * HOUR).unwrap();
     let renewed = State::Live(Live {
         issued_at: 0,
@@ -229,7 +224,7 @@ fn an_older_sighting_does_not_undo_our_own_write() {
     });
     let stands = Outcome::Stands(entry(&job, 3, renewed));
     assert_eq!(keeper.settle(&task, stands, 19 * HOUR), Some(News::Renewed));
-    keeper.entry_seen(entry(&job, 2, live(None)));
+    keeper.entry_seen(entry(&job, 2, live(None)), 0);
     assert_eq!(keeper.totals(0).next_expiry, Some(41 * HOUR));
 }
 
@@ -237,9 +232,9 @@ fn an_older_sighting_does_not_undo_our_own_write() {
 fn a_record_that_changed_under_a_deed_is_kept() {
     let mut keeper = watching();
     let job = key("a", "alice", "ns1");
-    keeper.entry_seen(entry(&job, 1, State::Claimed { since: 0 }));
+    keeper.entry_seen(entry(&job, 1, State::Claimed), 0);
     let task = keeper.take(HOUR).unwrap();
-    keeper.entry_seen(entry(&job, 2, live(None)));
+    keeper.entry_seen(entry(&job, 2, live(None)), 0);
     assert_eq!(deeds(&mut keeper, 20 * HOUR), [], "one deed at a time");
     keeper.settle(&task, Outcome::Gone, HOUR);
     assert_eq!(keeper.totals(0).held, 1);
@@ -251,11 +246,11 @@ fn a_later_list_of_the_ledger_forgets_what_it_lacks() {
     let mut keeper = watching();
     keeper.entries_restart();
     for user in ["alice", "bob"] {
-        keeper.entry_seen(entry(&key("a", user, "ns1"), 1, live(None)));
+        keeper.entry_seen(entry(&key("a", user, "ns1"), 1, live(None)), 0);
     }
     keeper.entries_complete();
     keeper.entries_restart();
-    keeper.entry_seen(entry(&key("a", "bob", "ns1"), 1, live(None)));
+    keeper.entry_seen(entry(&key("a", "bob", "ns1"), 1, live(None)), 0);
     keeper.entries_complete();
     assert_eq!(keeper.totals(0).held, 1);
 }
@@ -275,7 +270,7 @@ fn the_end_of_life_is_told_once() {
             worn,
         })
     };
-    keeper.entry_seen(entry(&job, 1, last(None)));
+    keeper.entry_seen(entry(&job, 1, last(None)), 0);
     let now = 160 * HOUR;
     let task = keeper.take(now).unwrap();
     assert_eq!(task.deed, Deed::Retire);

@@ -13,6 +13,10 @@ const CALM: Situation = Situation {
     denied: false,
     told: false,
     failed: None,
+    seen: Seen {
+        tokens: HOUR,
+        version: HOUR,
+    },
 };
 const LIVE: Live = Live {
     issued_at: HOUR,
@@ -62,6 +66,13 @@ fn each_situation_has_its_deed() {
         ..CALM
     };
     let told = Situation { told: true, ..CALM };
+    let marked = |situation| Situation {
+        seen: Seen {
+            tokens: HOUR,
+            version: 9 * HOUR,
+        },
+        ..situation
+    };
     let last = Live {
         renewed_at: 145 * HOUR,
         expires_at: 169 * HOUR,
@@ -87,15 +98,15 @@ fn each_situation_has_its_deed() {
         ),
         (
             "marked",
-            worn(9 * HOUR),
-            ended(5),
+            worn(HOUR),
+            marked(ended(5)),
             (settled, Deed::Cancel(Why::JobEnded)),
         ),
         ("denied", LIVE, denied, (0, Deed::Wear)),
         (
             "denied, marked",
-            worn(9 * HOUR),
-            denied,
+            worn(HOUR),
+            marked(denied),
             (settled, Deed::Cancel(Why::UserDenied)),
         ),
         ("last interval", last, CALM, (soon, Deed::Retire)),
@@ -117,7 +128,7 @@ fn each_situation_has_its_deed() {
 
 #[test]
 fn claims_and_empty_records_are_only_dropped() {
-    let claim = entry(State::Claimed { since: HOUR });
+    let claim = entry(State::Claimed);
     assert_eq!(
         next(&claim, &CALM, &TERMS),
         (HOUR + 60_000, Deed::DropClaim)

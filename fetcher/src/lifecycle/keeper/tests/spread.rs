@@ -29,7 +29,7 @@ fn ten_thousand_tokens_of_one_minute_are_not_renewed_in_one() {
         entry(&key("a", &format!("u{number}"), "ns1"), version, renewed)
     };
     for number in 0..TOKENS {
-        keeper.entry_seen(of(number, 1, number * MINUTE / TOKENS));
+        keeper.entry_seen(of(number, 1, number * MINUTE / TOKENS), 0);
     }
     let (mut busiest, mut all) = (0, 0);
     for now in (0..24 * HOUR).step_by(MINUTE as usize) {

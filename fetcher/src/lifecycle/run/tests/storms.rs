@@ -77,3 +77,26 @@ async fn hadoops_clock_may_be_minutes_from_ours() {
         during([&one, &two], story).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_whose_clock_is_minutes_ahead_takes_no_claim_for_a_dead_ones() {
+    for [first, second] in [[4, 0], [0, 4]] {
+        let world = World::with(INTERVAL, 0);
+        let replica = |name, minutes| {
+            let process = Process::new(None);
+            world.replica_ahead(name, process, minutes * MINUTE)
+        };
+        let [one, two] = [replica("one", first), replica("two", second)];
+        let story = async {
+            // One of them leads by now.
+            pass(10_000).await;
+            world.pods.set(vec![pod("u1", "a")]);
+            world.hadoop.slow.store(12, Ordering::SeqCst);
+            let key = key("a", "alice");
+            let answers = tokio::join!(one.answer(&key), two.answer(&key));
+            assert_eq!(answers, (Some(1), Some(1)));
+        };
+        during([&one, &two], story).await;
+        assert_eq!(world.hadoop.issued(), 1);
+    }
+}

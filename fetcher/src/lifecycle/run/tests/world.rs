@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize};
 
 use tokio::sync::{mpsc, watch};
 
@@ -87,6 +87,7 @@ impl World {
                 renewals: AtomicUsize::new(0),
                 down: AtomicBool::new(false),
                 issued: AtomicI32::new(0),
+                slow: AtomicU64::new(0),
                 interval,
                 ahead,
                 clock: clock.clone(),
@@ -136,8 +137,11 @@ impl World {
         let leases = Arc::new(Arc::clone(&self.shelf));
         // A long lease: days of simulated elections would take minutes.
         let elector = Elector::new(leases, "me".into(), Duration::from_secs(3600));
-        let lifecycle =
-            self.lifecycle(Arc::clone(&self.ledger) as _, Arc::clone(&self.hadoop) as _);
+        let lifecycle = self.lifecycle(
+            Arc::clone(&self.ledger) as _,
+            Arc::clone(&self.hadoop) as _,
+            &self.clock,
+        );
         let replica = run(Arc::new(lifecycle), elector, shutdown);
         let told = async {
             story.await;
@@ -146,12 +150,17 @@ impl World {
         tokio::join!(replica, told);
     }
 
-    fn lifecycle(&self, store: Arc<dyn Store>, service: Arc<dyn TokenService>) -> Lifecycle {
+    fn lifecycle(
+        &self,
+        store: Arc<dyn Store>,
+        service: Arc<dyn TokenService>,
+        clock: &Clock,
+    ) -> Lifecycle {
         Lifecycle {
             doer: Doer {
                 store,
                 services: BTreeMap::from([("ns1".parse().unwrap(), service)]),
-                clock: self.clock.clone(),
+                clock: clock.clone(),
             },
             herald: Herald {
                 metrics: self.metrics.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize};
 
 use futures::future::BoxFuture;
 use kube2hadoop_client::credentials::{Identifier, Token};
@@ -17,6 +17,8 @@ pub(in crate::lifecycle::run::tests) struct Hadoop {
     pub(in crate::lifecycle::run::tests) renewals: AtomicUsize,
     pub(in crate::lifecycle::run::tests) down: AtomicBool,
     pub(super) issued: AtomicI32,
+    /// How many seconds an issue takes.
+    pub(in crate::lifecycle::run::tests) slow: AtomicU64,
     pub(super) interval: u64,
     /// Its clock's lead over ours, in milliseconds.
     pub(in crate::lifecycle::run::tests) ahead: i64,
@@ -124,7 +126,12 @@ impl TokenService for Hadoop {
             max_date,
             sequence_number: number,
         };
-        async { Ok(issued) }.boxed()
+        let slow = Duration::from_secs(self.slow.load(Ordering::SeqCst));
+        async move {
+            tokio::time::sleep(slow).await;
+            Ok(issued)
+        }
+        .boxed()
     }
 
     fn renew<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<u64, HadoopError>> {

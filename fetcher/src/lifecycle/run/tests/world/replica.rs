@@ -21,6 +21,18 @@ impl World {
         name: &str,
         process: Arc<Process>,
     ) -> Replica {
+        self.replica_ahead(name, process, 0)
+    }
+
+    /// One whose clock is so many milliseconds ahead.
+    pub(in crate::lifecycle::run::tests) fn replica_ahead(
+        &self,
+        name: &str,
+        process: Arc<Process>,
+        ahead: u64,
+    ) -> Replica {
+        let clock = self.clock.clone();
+        let clock = Clock::from_fn(move || clock.now_millis() + ahead);
         let store: Arc<dyn Store> = Reached::by(&process, &self.ledger);
         let rules = Rules {
             min_life_fraction: 0.5,
@@ -32,8 +44,8 @@ impl World {
         let sharing = Sharing::through(Arc::clone(&store));
         let leases = Arc::new(Arc::clone(&self.shelf));
         Replica {
-            ledger: ledger::Ledger::new(issuer, sharing, rules, self.clock.clone()),
-            lifecycle: Arc::new(self.lifecycle(store, Reached::by(&process, &self.hadoop))),
+            lifecycle: Arc::new(self.lifecycle(store, Reached::by(&process, &self.hadoop), &clock)),
+            ledger: ledger::Ledger::new(issuer, sharing, rules, clock),
             elector: Mutex::new(Some(Elector::new(leases, name.into(), LEASE))),
             process,
         }
