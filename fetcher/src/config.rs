@@ -182,6 +182,10 @@ pub enum InvalidConfig {
     #[error("lifecycle.leaseSeconds is {0}: give 5 to 300")]
     LeaseSeconds(u64),
     #[error(
+        "lifecycle.graceSeconds is {0}: a new pod of a job that just ended could lose its tokens before it is seen; give at least 5, better 60"
+    )]
+    GraceSeconds(u64),
+    #[error(
         "lifecycle.renewFraction and renewSpread leave no time to renew: give a fraction from 0.1 to 0.9 and a smaller spread, for example 0.7 and 0.2"
     )]
     RenewFraction,

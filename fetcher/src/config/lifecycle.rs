@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use super::InvalidConfig;
 
+/// Seconds; as values.schema.json has it.
+const LEAST_GRACE: u64 = 5;
+
 /// Renewal and cancellation; they need the shared ledger, and are off without `ledger.namespace`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -56,6 +59,10 @@ impl Lifecycle {
         }
         if !(5..=300).contains(&self.lease_seconds) {
             return Err(InvalidConfig::LeaseSeconds(self.lease_seconds));
+        }
+        // A watch of pods that lives shorter than this would be begun anew all the time.
+        if self.grace_seconds < LEAST_GRACE {
+            return Err(InvalidConfig::GraceSeconds(self.grace_seconds));
         }
         // A renewal that fails at first needs time to be tried again.
         let latest = self.renew_fraction;

@@ -109,6 +109,10 @@ fn what_cannot_work_is_named() {
             InvalidConfig::LeaseSeconds(1),
         ),
         (
+            "lifecycle: {graceSeconds: 4}",
+            InvalidConfig::GraceSeconds(4),
+        ),
+        (
             "lifecycle: {renewFraction: 0.95}",
             InvalidConfig::RenewFraction,
         ),

@@ -58,6 +58,7 @@ pub fn lifecycle(config: &Config, parts: Parts) -> (Arc<Lifecycle>, Elector) {
         },
         sources: Box::new(Watches {
             client: parts.watches,
+            patience: watches::patience(wanted.grace_seconds),
             ledger_namespace: parts.ledger_namespace,
         }),
         terms: terms(config),
@@ -104,12 +105,13 @@ fn identity() -> String {
 
 struct Watches {
     client: Client,
+    patience: u32,
     ledger_namespace: String,
 }
 
 impl Sources for Watches {
     fn pods(&self) -> BoxStream<'static, Sighting<LivePod>> {
-        watches::pods(self.client.clone())
+        watches::pods(self.client.clone(), self.patience)
     }
 
     fn entries(&self) -> BoxStream<'static, Sighting<Entry>> {

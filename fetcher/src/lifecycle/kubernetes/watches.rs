@@ -17,7 +17,7 @@ use crate::lifecycle::jobs::LivePod;
 
 /// An ended pod leaves the selection, which a watch reports as its deletion.
 const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
-/// A connection that went silent is noticed so many seconds later.
+/// A connection that went silent is noticed so many seconds later, and those that the client adds.
 const PATIENCE: u32 = 60;
 
 /// What a watch says.
@@ -34,13 +34,20 @@ pub enum Sighting<T> {
     Trouble(String),
 }
 
+/// For how long a server keeps a watch of pods open. A job that ended loses its tokens a grace later, so silence that
+/// may hide a new pod of it is noticed within one.
+#[must_use]
+pub fn patience(grace_seconds: u64) -> u32 {
+    u32::try_from(grace_seconds).map_or(PATIENCE, |grace| grace.min(PATIENCE))
+}
+
 /// All live injected pods of the cluster.
 #[must_use]
-pub fn pods(client: Client) -> BoxStream<'static, Sighting<LivePod>> {
+pub fn pods(client: Client, patience: u32) -> BoxStream<'static, Sighting<LivePod>> {
     let selection = Config::default()
         .labels(&format!("{}=true", names::INJECTED_LABEL))
         .fields(NOT_ENDED)
-        .timeout(PATIENCE);
+        .timeout(patience);
     let api: Api<PartialObjectMeta<Pod>> = Api::all(client);
     let events = watcher(api, selection).default_backoff();
     sightings(events, live_pod, |meta| meta.uid.clone()).boxed()
@@ -101,6 +108,7 @@ mod tests {
     use kube2hadoop_stamp::{ObjectName, SigningKey};
 
     use super::*;
+    use crate::lifecycle::timing::SETTLE_MILLIS;
 
     fn stamped(namespace: &str) -> Pod {
         let claims = PodClaims {
@@ -124,6 +132,18 @@ mod tests {
                 ..ObjectMeta::default()
             },
             ..Pod::default()
+        }
+    }
+
+    /// What kube's watcher adds to a server's time before it takes a watch for dead.
+    const MARGIN: u64 = 5;
+
+    #[test]
+    fn a_watch_that_went_silent_is_noticed_before_tokens_are_cancelled() {
+        for grace in [5, 10, 59, 60, 61, 3600, u64::MAX / 1000] {
+            let noticed = u64::from(patience(grace)) + MARGIN;
+            let cancelled = grace + SETTLE_MILLIS / 1000;
+            assert!(noticed < cancelled, "{grace}: {noticed}");
         }
     }
 
