@@ -65,7 +65,8 @@ fn read_all(keeper: &mut Keeper, tokens: usize) -> Result<Duration> {
         let text = metadata(&key, number);
         let began = Instant::now();
         let meta: ObjectMeta = serde_json::from_str(&text)?;
-        keeper.entry_seen(secrets::entry(&meta).context("this is no record")?);
+        let entry = secrets::entry(&meta).context("this is no record")?;
+        keeper.entry_seen(entry, START);
         keeper.pod_seen(pod(&key, number));
         took += began.elapsed();
     }
