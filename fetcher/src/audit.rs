@@ -15,7 +15,7 @@ use crate::service::ServiceName;
 #[serde(rename_all = "camelCase")]
 pub struct Line<'a> {
     time: String,
-    /// `issued` or `refused`; `renewed`, `cancelled`, `lost`, `will-be-lost`, `ends-soon` or `cancel-given-up`.
+    /// `issued` or `refused`; `obtained`, `renewed`, `cancelled`, `lost`, `will-be-lost`, `ends-soon` or `cancel-given-up`.
     event: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
@@ -60,6 +60,11 @@ impl Audit {
             log: AuditLog::to(out),
             clock,
         }
+    }
+
+    /// Hadoop issued a token, to be handed out to the pods of the job; perhaps none of them waits for it any more.
+    pub fn obtained(&self, key: &Key, sequence: i32) {
+        self.upkeep("obtained", key, Some(sequence), None);
     }
 
     /// A token was handed out.

@@ -24,7 +24,7 @@
 //!   principal: kube2hadoop@EXAMPLE.COM
 //!   renewer: kube2hadoop
 //!   limits: {perSecond: 1000, perUserPerSecond: 200, concurrency: 64, queue: 4096}
-//! limits: {requestSeconds: 30, running: 256, waiting: 4096, connections: 4096, drainSeconds: 25}
+//! limits: {requestSeconds: 25, running: 256, waiting: 4096, connections: 4096, drainSeconds: 25}
 //! ledger: {minLifeFraction: 0.5, capacity: 50000, failureSeconds: 2, namespace: kube2hadoop-ledger}
 //! lifecycle: {enabled: true, lease: kube2hadoop-fetcher, leaseSeconds: 15, renewFraction: 0.7, renewSpread: 0.2,
 //!   graceSeconds: 60, concurrency: 8, perSecond: 100}
@@ -35,6 +35,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use kube2hadoop_client::contract::{CLIENT_PATIENCE, FETCHER_PATIENCE};
 use kube2hadoop_runtime::config::File;
 use kube2hadoop_runtime::guards::GuardNames;
 use kube2hadoop_stamp::{DenyList, HadoopUser};
@@ -176,6 +177,12 @@ pub enum InvalidConfig {
     )]
     Window(u64),
     #[error(
+        "limits.requestSeconds is {0}: pods hang up after {client} s, connecting included; give at most {fetcher}",
+        client = CLIENT_PATIENCE.as_secs(),
+        fetcher = FETCHER_PATIENCE.as_secs()
+    )]
+    RequestSeconds(u64),
+    #[error(
         "ledger.namespace is also `namespace`: the ledger's rights would reach the CA and the signing keys there; give it a namespace of its own"
     )]
     LedgerNamespace,
@@ -237,6 +244,9 @@ impl Config {
         ];
         if let Some((field, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(InvalidConfig::Zero { field });
+        }
+        if self.limits.request_seconds > FETCHER_PATIENCE.as_secs() {
+            return Err(InvalidConfig::RequestSeconds(self.limits.request_seconds));
         }
         if !(0.0..1.0).contains(&self.ledger.min_life_fraction) {
             return Err(InvalidConfig::Fraction);

@@ -15,6 +15,7 @@ use kube2hadoop_client::contract::{
 use tracing::Instrument;
 
 mod admit;
+mod asker;
 pub mod legacy;
 mod problem;
 mod request_id;
@@ -29,6 +30,7 @@ use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Outcome};
 use crate::serving_cert::Bundle;
 pub use admit::Turns;
+use asker::HUNG_UP;
 use problem::Answer;
 use request_id::RequestId;
 
@@ -45,6 +47,7 @@ pub struct Service {
     /// The Hadoop configuration for pods.
     pub conf: BTreeMap<FileName, FileContent>,
     pub bundle: Bundle,
+    /// From a request's head to its answer.
     pub request_limit: Duration,
 }
 
@@ -64,25 +67,40 @@ async fn account(
     next: Next,
 ) -> Response {
     let id = RequestId::new();
-    let started = Instant::now();
+    let mut measured = Measured {
+        metrics: &service.metrics,
+        started: Instant::now(),
+        outcome: Outcome { outcome: HUNG_UP },
+    };
     request.extensions_mut().insert(id.clone());
     // What is logged for it, in the ledger and towards Hadoop too, carries the id that the pod's message ends with.
     let span = tracing::info_span!("request", id = id.as_str());
     let mut response = next.run(request).instrument(span).await;
     let outcome = response.extensions_mut().remove::<Outcome>();
-    service
-        .metrics
-        .requests
-        .get_or_create(&outcome.unwrap_or(Outcome { outcome: "other" }))
-        .inc();
-    service
-        .metrics
-        .request_seconds
-        .observe(started.elapsed().as_secs_f64());
+    measured.outcome = outcome.unwrap_or(Outcome { outcome: "other" });
     response
         .headers_mut()
         .insert(REQUEST_ID_HEADER, id.header());
     response
+}
+
+/// A request in the metrics, however it ends.
+struct Measured<'a> {
+    metrics: &'a Metrics,
+    started: Instant,
+    outcome: Outcome,
+}
+
+impl Drop for Measured<'_> {
+    fn drop(&mut self) {
+        let Metrics {
+            requests,
+            request_seconds,
+            ..
+        } = self.metrics;
+        requests.get_or_create(&self.outcome).inc();
+        request_seconds.observe(self.started.elapsed().as_secs_f64());
+    }
 }
 
 async fn unknown_path(request: Request) -> Response {

@@ -19,6 +19,7 @@ mod under_way;
 pub use share::{CONFIRM_MILLIS, STALE_MILLIS, Sharing};
 use share::{LastSaid, Question};
 
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::issue::{IssueFailure, Issued, Issuer};
 use crate::service::ServiceName;
@@ -113,12 +114,20 @@ struct Inner {
     sharing: Sharing,
     rules: Rules,
     clock: Clock,
+    audit: Audit,
     issues: UnderWay,
 }
 
 impl Ledger {
+    /// What Hadoop issues is written to the audit log at once: who asked for it may be gone.
     #[must_use]
-    pub fn new(issuer: Arc<dyn Issuer>, sharing: Sharing, rules: Rules, clock: Clock) -> Self {
+    pub fn new(
+        issuer: Arc<dyn Issuer>,
+        sharing: Sharing,
+        rules: Rules,
+        clock: Clock,
+        audit: Audit,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 slots: Mutex::default(),
@@ -126,6 +135,7 @@ impl Ledger {
                 sharing,
                 rules,
                 clock,
+                audit,
                 issues: UnderWay::default(),
             }),
         }
@@ -227,6 +237,7 @@ impl Inner {
                 issuer: &*inner.issuer,
                 rules: &inner.rules,
                 clock: &inner.clock,
+                audit: &inner.audit,
             };
             let outcome = inner.sharing.obtain(question, held, &mut said).await;
             inner.settle(&key, &outcome, asked_at, said);

@@ -176,11 +176,12 @@ impl Parts {
 
     fn service(&self) -> Service {
         let limits = &self.config.limits;
+        let audit = Audit::to(std::io::stdout(), Clock::system());
         Service {
             attestor: Arc::new(self.attestor()),
-            ledger: self.ledger(),
+            ledger: self.ledger(audit.clone()),
             guarded: self.guarded(),
-            audit: Audit::to(std::io::stdout(), Clock::system()),
+            audit,
             events: self.recorder(),
             turns: Turns::new(limits.running, limits.waiting, self.metrics.clone()),
             conf: self.issuer.client_conf().clone(),
@@ -236,7 +237,7 @@ impl Parts {
         )
     }
 
-    fn ledger(&self) -> Ledger {
+    fn ledger(&self, audit: Audit) -> Ledger {
         let limits = &self.config.ledger;
         let sharing = limits
             .namespace
@@ -251,7 +252,8 @@ impl Parts {
             failure_millis: limits.failure_seconds.saturating_mul(1000),
             renewed: self.config.renews(),
         };
-        Ledger::new(Arc::clone(&self.issuer), sharing, rules, Clock::system())
+        let issuer = Arc::clone(&self.issuer);
+        Ledger::new(issuer, sharing, rules, Clock::system(), audit)
     }
 
     fn guarded(&self) -> Guarded {

@@ -8,6 +8,7 @@ mod problem;
 mod timestamp;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -27,6 +28,13 @@ pub const MAX_REQUEST_BYTES: usize = 16 * 1024;
 pub const MAX_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
 /// How many configuration files an answer may hold.
 pub const MAX_CONF_FILES: usize = 32;
+
+/// How long a client waits for the answer to one request, connecting included.
+pub const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a fetcher works on one request at most. It gives up before the client does, which may take five seconds to
+/// connect: only the fetcher's answer says what was waited for. A host of Hadoop that keeps silent for all of its usual
+/// 15 s leaves ten for the next one; what comes later is there when the client asks again.
+pub const FETCHER_PATIENCE: Duration = Duration::from_secs(25);
 
 /// Which Hadoop services the pod wants tokens for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

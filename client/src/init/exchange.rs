@@ -4,7 +4,9 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube2hadoop_client::contract::{MAX_RESPONSE_BYTES, Problem, REQUEST_ID_HEADER, TokenResponse};
+use kube2hadoop_client::contract::{
+    CLIENT_PATIENCE, MAX_RESPONSE_BYTES, Problem, REQUEST_ID_HEADER, TokenResponse,
+};
 use kube2hadoop_client::credentials::Credentials;
 use rustls::crypto::CryptoProvider;
 use ureq::http::{Response, header};
@@ -19,8 +21,6 @@ use super::trust;
 
 /// A Service whose endpoints are gone drops packets: waiting longer for a connection has no use.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long one request may take: the fetcher may have to try a second NameNode.
-pub(super) const WHOLE: Duration = Duration::from_secs(30);
 const MAX_PROBLEM_BYTES: u64 = 64 * 1024;
 
 /// One request to the fetcher and its answer, or the failure.
@@ -80,7 +80,7 @@ impl Exchange {
             .agent
             .post(&self.url)
             .config()
-            .timeout_global(Some(WHOLE.min(remaining)))
+            .timeout_global(Some(CLIENT_PATIENCE.min(remaining)))
             .build()
             .header(header::AUTHORIZATION, bearer.header())
             .header(header::CONTENT_TYPE, "application/json")
@@ -217,4 +217,16 @@ fn retry_after(response: &Response<Body>) -> Option<Duration> {
 fn request_id(response: &Response<Body>) -> Option<String> {
     let value = response.headers().get(REQUEST_ID_HEADER)?;
     value.to_str().ok().map(|id| id.chars().take(100).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use kube2hadoop_client::contract::FETCHER_PATIENCE;
+
+    use super::*;
+
+    #[test]
+    fn the_fetcher_gives_up_first_however_long_connecting_takes() {
+        assert!(CONNECT + FETCHER_PATIENCE <= CLIENT_PATIENCE);
+    }
 }

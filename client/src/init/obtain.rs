@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kube2hadoop_client::contract::TokenResponse;
+use kube2hadoop_client::contract::{CLIENT_PATIENCE, TokenResponse};
 
 use super::backoff::Backoff;
-use super::exchange::{self, Exchange};
+use super::exchange::Exchange;
 use super::failure::Failure;
 use super::report;
 use super::service_account::Bearer;
@@ -45,7 +45,7 @@ pub(super) fn obtain(settings: &Settings, exchange: &Exchange) -> Result<TokenRe
 /// A try that the deadline cut short says nothing about the fetcher; what came before it does.
 fn more_telling(last: Option<Failure>, failure: Failure, remaining: Duration) -> Failure {
     match (last, failure) {
-        (Some(last), Failure::Timeout { .. }) if remaining < exchange::WHOLE => last,
+        (Some(last), Failure::Timeout { .. }) if remaining < CLIENT_PATIENCE => last,
         (_, failure) => failure,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use kube2hadoop_client::credentials::Token;
+use kube2hadoop_fetcher::audit::Audit;
 use kube2hadoop_fetcher::clock::Clock;
 use kube2hadoop_fetcher::issue::Issuer;
 use kube2hadoop_fetcher::ledger::{Key, Ledger, Rules, Sharing};
@@ -34,7 +35,13 @@ impl Jobs {
                 .first()
                 .context("no name service")?
                 .clone(),
-            ledger: Ledger::new(issuer, Sharing::alone(), RULES, Clock::system()),
+            ledger: Ledger::new(
+                issuer,
+                Sharing::alone(),
+                RULES,
+                Clock::system(),
+                Audit::to(std::io::sink(), Clock::system()),
+            ),
             user: user.clone(),
             number: AtomicUsize::default(),
         })

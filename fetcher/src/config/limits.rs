@@ -1,12 +1,13 @@
 //! How much one replica takes on, and how much it keeps.
 
+use kube2hadoop_client::contract::FETCHER_PATIENCE;
 use serde::Deserialize;
 
 /// What one replica takes on at a time.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
-    /// One request, from its head to its answer.
+    /// One request, from its head to its answer; no longer than pods wait for it.
     pub request_seconds: u64,
     /// Requests worked on at the same time.
     pub running: usize,
@@ -22,7 +23,7 @@ impl Default for Limits {
     fn default() -> Self {
         // A thousand tasks of one job start at once, and all wait for the same issue.
         Self {
-            request_seconds: 30,
+            request_seconds: FETCHER_PATIENCE.as_secs(),
             running: 1024,
             waiting: 4096,
             connections: 8192,

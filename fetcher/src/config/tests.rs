@@ -97,6 +97,10 @@ fn what_cannot_work_is_named() {
             },
         ),
         (
+            "limits: {requestSeconds: 30}",
+            InvalidConfig::RequestSeconds(30),
+        ),
+        (
             "stampWindowSeconds: 0",
             InvalidConfig::Zero {
                 field: "stampWindowSeconds",

@@ -21,11 +21,12 @@ use kube2hadoop_runtime::listen::Peer;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::asker::{Asker, attend};
 use super::problem::Answer;
 use super::request_id::RequestId;
-use super::tokens::{Refused, credentials, hold, refuse_with, settle};
+use super::tokens::{credentials, hold, settle};
 use super::{Service, account};
-use crate::attest::{Denied, PodName};
+use crate::attest::PodName;
 use crate::metrics::Outcome;
 
 /// What the script asks, whatever the host.
@@ -61,39 +62,29 @@ async fn only_get(request: Request) -> Response {
 
 async fn handle(State(service): State<Arc<Service>>, request: Request) -> Response {
     let id = RequestId::of(&request);
-    let limit = service.request_limit;
     let from = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let pod = asked(&request);
-    let served = tokio::time::timeout(limit, serve(&service, &id, pod, from)).await;
-    match served.unwrap_or_else(|_| Err(Answer::timeout(limit).into())) {
-        Ok(response) => response,
-        Err(refused) => refuse_with(&service, &id, refused, respond_failed),
-    }
+    let asker = Asker::default();
+    let work = serve(&service, &id, &asker, asked(&request), from);
+    attend(&service, &id, &asker, work, respond_failed).await
 }
 
 async fn serve(
     service: &Service,
     id: &RequestId,
+    asker: &Asker,
     pod: Result<PodName, Answer>,
     from: Option<IpAddr>,
-) -> Result<Response, Refused> {
+) -> Result<Response, Answer> {
     let _turn = service.turns.take().await.ok_or_else(Answer::overloaded)?;
     if let Some(problem) = service.guarded.problem() {
-        return Err(Answer::guard_missing(&problem).into());
+        return Err(Answer::guard_missing(&problem));
     }
-    let pod = pod?;
-    let grant = service
-        .attestor
-        .attest_by_address(&pod, from)
-        .await
-        .map_err(|Denied { refusal, .. }| Answer::from(&refusal))?;
-    let handed = async {
-        let (chosen, held) = hold(service, &grant, None).await?;
-        let response = respond(&credentials(&held)?.to_bytes())?;
-        settle(service, id, &grant, &chosen, &held);
-        Ok(response)
-    };
-    handed.await.map_err(|answer| Refused::of(answer, grant))
+    let attested = service.attestor.attest_by_address(&pod?, from).await;
+    let grant = asker.attested(attested)?;
+    let (chosen, held) = hold(service, grant, None).await?;
+    let response = respond(&credentials(&held)?.to_bytes())?;
+    settle(service, id, grant, &chosen, &held);
+    Ok(response)
 }
 
 /// The pod that the request names; the kinds of token that it wants must be those there are.

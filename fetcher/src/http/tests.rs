@@ -1,4 +1,5 @@
 mod bench;
+mod endings;
 mod legacy;
 mod slow;
 
@@ -21,10 +22,14 @@ async fn a_stamped_pod_gets_its_tokens() {
     let file = Credentials::parse(answer.credentials.expose()).unwrap();
     assert_eq!(file.len(), 2);
     let lines = bench.audit.read();
-    assert_eq!(lines.len(), 2, "one for each service");
-    assert_eq!(lines[0]["event"], "issued");
-    assert_eq!(lines[0]["sequenceNumber"], 7);
-    assert_eq!(lines[0]["who"]["user"], "alice");
+    let events: Vec<_> = lines.iter().map(|line| &line["event"]).collect();
+    assert_eq!(
+        events,
+        ["obtained", "obtained", "issued", "issued"],
+        "one for each service"
+    );
+    assert_eq!(lines[2]["sequenceNumber"], 7);
+    assert_eq!(lines[2]["who"]["user"], "alice");
     let notice = bench.notices.recv().await.unwrap();
     assert_eq!(
         (notice.reason.as_str(), notice.warning),

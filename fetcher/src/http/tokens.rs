@@ -13,77 +13,42 @@ use kube2hadoop_client::contract::{TokenRequest, TokenResponse};
 use kube2hadoop_client::credentials::Credentials;
 use kube2hadoop_runtime::listen::Peer;
 
+use super::asker::{Asker, attend};
 use super::problem::Answer;
 use super::request_id::RequestId;
 use super::{MAX_REQUEST_BYTES, Service};
-use crate::attest::{Grant, PodRef};
+use crate::attest::Grant;
 use crate::bearer::BearerToken;
 use crate::clock::timestamp;
-use crate::events::{Notice, reason};
+use crate::events::Notice;
 use crate::issue::Issued;
 use crate::ledger::Key;
 use crate::metrics::{Outcome, ServiceLabel};
 use crate::service::ServiceName;
 
-/// A refusal, with what was known of the asker by then.
-pub(super) struct Refused {
-    answer: Answer,
-    pod: Option<Box<PodRef>>,
-    grant: Option<Box<Grant>>,
-}
-
-impl From<Answer> for Refused {
-    fn from(answer: Answer) -> Self {
-        Self {
-            answer,
-            pod: None,
-            grant: None,
-        }
-    }
-}
-
-impl Refused {
-    pub(super) fn of(answer: Answer, grant: Grant) -> Self {
-        Self {
-            answer,
-            pod: Some(Box::new(grant.pod.clone())),
-            grant: Some(Box::new(grant)),
-        }
-    }
-}
-
 pub(super) async fn handle(State(service): State<Arc<Service>>, request: Request) -> Response {
     let id = RequestId::of(&request);
-    let limit = service.request_limit;
-    let served = tokio::time::timeout(limit, serve(&service, &id, request)).await;
-    match served.unwrap_or_else(|_| Err(Answer::timeout(limit).into())) {
-        Ok(response) => response,
-        Err(refused) => refuse_with(&service, &id, refused, Answer::into_response),
-    }
+    let asker = Asker::default();
+    let work = serve(&service, &id, &asker, request);
+    attend(&service, &id, &asker, work, Answer::into_response).await
 }
 
-async fn serve(service: &Service, id: &RequestId, request: Request) -> Result<Response, Refused> {
+async fn serve(
+    service: &Service,
+    id: &RequestId,
+    asker: &Asker,
+    request: Request,
+) -> Result<Response, Answer> {
     let _turn = service.turns.take().await.ok_or_else(Answer::overloaded)?;
     if let Some(problem) = service.guarded.problem() {
-        return Err(Answer::guard_missing(&problem).into());
+        return Err(Answer::guard_missing(&problem));
     }
     let (head, body) = request.into_parts();
     let from = head.extensions.get::<Peer>().map(|peer| peer.0);
-    let token = BearerToken::from_headers(&head.headers).map_err(Answer::from)?;
+    let token = BearerToken::from_headers(&head.headers)?;
     let asked = read_body(&head.headers, body).await?;
-    let grant = service
-        .attestor
-        .attest(&token, from)
-        .await
-        .map_err(|denied| Refused {
-            answer: (&denied.refusal).into(),
-            pod: denied.pod.map(Box::new),
-            grant: None,
-        })?;
-    match hand_out(service, id, &grant, asked).await {
-        Ok(response) => Ok(response),
-        Err(answer) => Err(Refused::of(answer, grant)),
-    }
+    let grant = asker.attested(service.attestor.attest(&token, from).await)?;
+    hand_out(service, id, grant, asked).await
 }
 
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Option<Vec<ServiceName>>, Answer> {
@@ -247,27 +212,4 @@ fn announce(service: &Service, grant: &Grant, chosen: &BTreeSet<ServiceName>) {
             names.join(", ")
         ),
     });
-}
-
-/// Tells log, audit and the pod's owner, and answers in the form of who asked.
-pub(super) fn refuse_with(
-    service: &Service,
-    id: &RequestId,
-    refused: Refused,
-    form: impl FnOnce(Answer, &RequestId) -> Response,
-) -> Response {
-    let Refused { answer, pod, grant } = refused;
-    tracing::info!(request = id.as_str(), reason = answer.reason, detail = %answer.detail, "refused");
-    service
-        .audit
-        .refused(id.as_str(), pod.as_deref(), grant.as_deref(), answer.reason);
-    if let Some(pod) = pod {
-        service.events.record(Notice {
-            pod: *pod,
-            warning: true,
-            reason: reason(answer.reason),
-            message: answer.detail.clone(),
-        });
-    }
-    form(answer, id)
 }

@@ -9,7 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, StatusCode};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kube2hadoop_client::contract::{Problem, TokenResponse};
+use kube2hadoop_client::contract::{FETCHER_PATIENCE, Problem, TokenResponse};
 use kube2hadoop_client::credentials::Token;
 use kube2hadoop_stamp::HadoopUser;
 use prometheus_client::registry::Registry;
@@ -228,16 +228,24 @@ pub(super) fn bench_with(issuer: Arc<dyn Issuer>, running: usize, waiting: usize
         capacity: 10_000,
         failure_millis: 0,
     };
+    let written = Audit::to(audit.clone(), clock.clone());
+    let ledger = Ledger::new(
+        Arc::clone(&issuer),
+        Sharing::alone(),
+        rules,
+        clock,
+        written.clone(),
+    );
     let service = Service {
         attestor: Arc::new(Attestation),
-        ledger: Ledger::new(Arc::clone(&issuer), Sharing::alone(), rules, clock.clone()),
+        ledger,
         guarded: Guarded::new(false),
-        audit: Audit::to(audit.clone(), clock),
+        audit: written,
         events,
         turns: Turns::new(running, waiting, metrics.clone()),
         conf: issuer.client_conf().clone(),
         bundle: Bundle::default(),
-        request_limit: Duration::from_secs(30),
+        request_limit: FETCHER_PATIENCE,
         metrics,
         issuer,
     };

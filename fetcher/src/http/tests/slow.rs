@@ -13,11 +13,11 @@ use crate::issue::pressure::{Busy, Pressure};
 use crate::issue::{IssueFailure, Issued};
 use crate::service::ServiceName;
 
-const TEN_SECONDS: Duration = Duration::from_secs(10);
+pub(super) const TEN_SECONDS: Duration = Duration::from_secs(10);
 /// As the init container's own.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-struct SlowNameNode {
+pub(super) struct SlowNameNode {
     services: Vec<ServiceName>,
     conf: BTreeMap<FileName, FileContent>,
     pressure: Pressure,
@@ -70,7 +70,7 @@ impl Issuer for SlowNameNode {
     }
 }
 
-fn slow(limits: HadoopLimits) -> (Arc<SlowNameNode>, Bench) {
+pub(super) fn slow(limits: HadoopLimits) -> (Arc<SlowNameNode>, Bench) {
     let namenode = SlowNameNode::new(limits);
     let bench = bench_with(Arc::clone(&namenode) as Arc<dyn Issuer>, 1024, 4096);
     (namenode, bench)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::said::LastSaid;
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::issue::{IssueFailure, Issued, Issuer};
 use crate::ledger::record::Record;
@@ -15,11 +16,15 @@ pub(in crate::ledger) struct Question<'a> {
     pub(in crate::ledger) issuer: &'a dyn Issuer,
     pub(in crate::ledger) rules: &'a Rules,
     pub(in crate::ledger) clock: &'a Clock,
+    pub(in crate::ledger) audit: &'a Audit,
 }
 
 impl Question<'_> {
     pub(super) async fn issue(self, said: &mut LastSaid) -> Result<Arc<Issued>, IssueFailure> {
         let issued = self.issuer.issue(&self.key.user, &self.key.service).await?;
+        if !issued.tokens.is_empty() {
+            self.audit.obtained(self.key, issued.sequence_number);
+        }
         *said = LastSaid::known(self.clock.now_millis());
         Ok(Arc::new(issued))
     }

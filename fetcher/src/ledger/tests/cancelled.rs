@@ -14,7 +14,7 @@ fn renewing(hadoop: &Arc<Hadoop>, server: &Arc<ApiServer>) -> Ledger {
         ..RULES
     };
     let (issuer, sharing) = (Arc::clone(hadoop), Sharing::through(server.store()));
-    Ledger::new(issuer, sharing, rules, hadoop.clock())
+    Ledger::new(issuer, sharing, rules, hadoop.clock(), unread())
 }
 
 #[tokio::test(start_paused = true)]

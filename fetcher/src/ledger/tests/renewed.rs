@@ -18,6 +18,7 @@ fn renewing(hadoop: &Arc<Hadoop>, store: &Arc<InMemory>) -> Ledger {
         Sharing::through(Arc::clone(store) as Arc<dyn Store>),
         rules,
         hadoop.clock(),
+        unread(),
     )
 }
 

@@ -16,7 +16,8 @@ pub(super) fn replicas(
         let clock = hadoop.clock();
         let clock = Clock::from_fn(move || clock.now_millis() + number * minutes * 60_000);
         let sharing = Sharing::through(server.store());
-        Ledger::new(Arc::clone(hadoop) as Arc<dyn Issuer>, sharing, RULES, clock)
+        let issuer = Arc::clone(hadoop) as Arc<dyn Issuer>;
+        Ledger::new(issuer, sharing, RULES, clock, unread())
     };
     (0..count).map(replica).collect()
 }

@@ -164,7 +164,7 @@ impl World {
             },
             herald: Herald {
                 metrics: self.metrics.clone(),
-                audit: Audit::to(self.paper.clone(), self.clock.clone()),
+                audit: self.audit(),
                 events: self.events.clone(),
             },
             sources: Box::new(Views {
@@ -181,6 +181,10 @@ impl World {
             concurrency: 2,
             pace: Duration::from_millis(10),
         }
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::to(self.paper.clone(), self.clock.clone())
     }
 
     pub(super) fn audited(&self) -> String {

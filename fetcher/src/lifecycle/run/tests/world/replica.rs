@@ -43,9 +43,10 @@ impl World {
         let issuer = Reached::by(&process, &self.hadoop);
         let sharing = Sharing::through(Arc::clone(&store));
         let leases = Arc::new(Arc::clone(&self.shelf));
+        let audit = self.audit();
         Replica {
             lifecycle: Arc::new(self.lifecycle(store, Reached::by(&process, &self.hadoop), &clock)),
-            ledger: ledger::Ledger::new(issuer, sharing, rules, clock),
+            ledger: ledger::Ledger::new(issuer, sharing, rules, clock, audit),
             elector: Mutex::new(Some(Elector::new(leases, name.into(), LEASE))),
             process,
         }
