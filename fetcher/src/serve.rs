@@ -111,6 +111,9 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     bound.map_err(|source| ServeError::Listen { address, source })
 }
 
+/// How long a connection may be without a request: pods send theirs at once, and no second one. Each holds a place that
+/// others wait for.
+const SILENCE: Duration = Duration::from_secs(10);
 /// Two questions to the API server, or the last of a slow issue.
 const GIVING_BACK: Duration = Duration::from_secs(6);
 
@@ -145,6 +148,7 @@ impl Parts {
         ));
         let limits = listen::Limits {
             max_connections: self.config.limits.connections,
+            header_timeout: SILENCE,
             drain: Duration::from_secs(self.config.limits.drain_seconds),
             ..listen::Limits::default()
         };

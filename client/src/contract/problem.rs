@@ -128,6 +128,8 @@ problem_types! {
     KubernetesUnavailable = "kubernetes-unavailable", 503, retry, "The Kubernetes API is not available";
     /// The body is longer than a fetcher reads.
     BodyTooLarge = "body-too-large", 413, final, "The body is too large";
+    /// The head of a request came, and its body did not.
+    RequestTimeout = "request-timeout", 408, retry, "The request did not come in time";
     /// The path is there, for another method.
     MethodNotAllowed = "method-not-allowed", 405, final, "The method is not allowed";
     /// Too many requests at once.

@@ -64,7 +64,7 @@ fn a_problem_says_its_status_once() {
 #[test]
 fn server_faults_are_retried_and_client_faults_are_not() {
     for problem in ProblemType::ALL {
-        let temporary = problem.status() >= 500 || problem.status() == 429;
+        let temporary = problem.status() >= 500 || matches!(problem.status(), 408 | 429);
         assert_eq!(problem.retryable(), temporary, "{problem:?}");
     }
 }

@@ -60,6 +60,14 @@ impl Answer {
         Self::plain(ProblemType::BodyTooLarge, detail)
     }
 
+    pub(super) fn slow_body(limit: Duration) -> Self {
+        let detail = format!(
+            "the body did not come within {} s; try again",
+            limit.as_secs()
+        );
+        Self::plain(ProblemType::RequestTimeout, detail)
+    }
+
     pub(super) fn overloaded() -> Self {
         Self::plain(
             ProblemType::Overloaded,

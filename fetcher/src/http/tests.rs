@@ -3,10 +3,14 @@ mod endings;
 mod legacy;
 mod slow;
 
+use std::convert::Infallible;
+
+use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube2hadoop_client::credentials::Credentials;
+use tokio::time::Instant;
 
 use super::*;
 use bench::*;
@@ -183,6 +187,23 @@ async fn a_huge_body_is_not_read() {
         .await;
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert!(problem(response).await.name() == "body-too-large");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_body_does_not_come_takes_nobodys_turn() {
+    let bench = bench(1, 0);
+    let mut silent = request(Method::POST, TOKENS_PATH, "alice", String::new());
+    *silent.body_mut() =
+        Body::from_stream(futures::stream::pending::<Result<Vec<u8>, Infallible>>());
+    let began = Instant::now();
+    let (refused, served) = tokio::join!(bench.send(silent), bench.ask("alice", "{}"));
+    assert_eq!(served.status(), StatusCode::OK);
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
+    let problem = problem(refused).await;
+    assert_eq!(
+        (problem.name(), problem.retryable),
+        ("request-timeout", true)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -12,6 +13,7 @@ use futures::future::try_join_all;
 use kube2hadoop_client::contract::{TokenRequest, TokenResponse};
 use kube2hadoop_client::credentials::Credentials;
 use kube2hadoop_runtime::listen::Peer;
+use tokio::time::timeout;
 
 use super::asker::{Asker, attend};
 use super::problem::Answer;
@@ -26,6 +28,9 @@ use crate::ledger::Key;
 use crate::metrics::{Outcome, ServiceLabel};
 use crate::service::ServiceName;
 
+/// A body is a few hundred bytes, sent with its head.
+const BODY_LIMIT: Duration = Duration::from_secs(5);
+
 pub(super) async fn handle(State(service): State<Arc<Service>>, request: Request) -> Response {
     let id = RequestId::of(&request);
     let asker = Asker::default();
@@ -39,14 +44,15 @@ async fn serve(
     asker: &Asker,
     request: Request,
 ) -> Result<Response, Answer> {
+    let (head, body) = request.into_parts();
+    let from = head.extensions.get::<Peer>().map(|peer| peer.0);
+    let token = BearerToken::from_headers(&head.headers)?;
+    // Before there is a turn: whoever sends slowly takes nobody's.
+    let asked = read_body(&head.headers, body).await?;
     let _turn = service.turns.take().await.ok_or_else(Answer::overloaded)?;
     if let Some(problem) = service.guarded.problem() {
         return Err(Answer::guard_missing(&problem));
     }
-    let (head, body) = request.into_parts();
-    let from = head.extensions.get::<Peer>().map(|peer| peer.0);
-    let token = BearerToken::from_headers(&head.headers)?;
-    let asked = read_body(&head.headers, body).await?;
     let grant = asker.attested(service.attestor.attest(&token, from).await)?;
     hand_out(service, id, grant, asked).await
 }
@@ -61,8 +67,9 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Option<Vec<Service
     {
         return Err(Answer::too_large(MAX_REQUEST_BYTES));
     }
-    let bytes = to_bytes(body, MAX_REQUEST_BYTES)
+    let bytes = timeout(BODY_LIMIT, to_bytes(body, MAX_REQUEST_BYTES))
         .await
+        .map_err(|_| Answer::slow_body(BODY_LIMIT))?
         .map_err(|_| Answer::too_large(MAX_REQUEST_BYTES))?;
     let request: TokenRequest = serde_json::from_slice(&bytes).map_err(|error| {
         Answer::invalid_request(format!("the body is not {{\"services\": […]}}: {error}"))

@@ -26,14 +26,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub IpAddr);
 
-/// What one peer, and all of them together, may take.
+/// What one connection, and all of them together, may take. Nothing is bounded by address: behind a translating node or
+/// proxy many pods have one, and the API server's must never be turned away.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at once; further ones wait in the kernel's queue.
     pub max_connections: u32,
     /// From accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// From the first byte of a request to the end of its headers, and an idle connection's life.
+    /// From a connection's beginning, or the last answer on it, to the end of the next request's headers.
     pub header_timeout: Duration,
     /// How long new connections are still taken after shutdown was requested: until every node knows that this
     /// replica is going, some go on sending here.
@@ -211,6 +212,27 @@ mod tests {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Arc::new(config).into()
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_keeps_no_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_running, shutdown) = Shutdown::new();
+        let limits = Limits {
+            max_connections: 1,
+            header_timeout: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let router = Router::new().route("/", get(|| async { "served" }));
+        tokio::spawn(serve_plain(listener, router, limits, shutdown));
+        let _silent = TcpStream::connect(address).await.unwrap();
+        let mut next = TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        next.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        next.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("served"), "{answer}");
     }
 
     #[tokio::test]
