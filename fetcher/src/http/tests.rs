@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use kube2hadoop_client::contract::TokenResponse;
 use kube2hadoop_client::credentials::Credentials;
 use tokio::time::Instant;
 
@@ -50,6 +51,23 @@ async fn only_what_is_asked_for_is_handed_out() {
     let narrow = tokens(bench.ask("narrow", "{}").await).await;
     let file = Credentials::parse(narrow.credentials.expose()).unwrap();
     assert_eq!(file.len(), 1);
+}
+
+#[tokio::test]
+async fn where_there_is_no_kms_one_looks_again_in_time_and_other_tokens_live_on() {
+    let bench = bench(4, 4);
+    let dates =
+        |answer: TokenResponse| [answer.refresh_at, answer.expires_at].map(|it| it.to_string());
+    let only = tokens(bench.ask("keyless", r#"{"services":["kms"]}"#).await).await;
+    assert_eq!(
+        dates(only),
+        ["2023-11-14T22:43:20Z", "2023-11-14T23:13:20Z"]
+    );
+    let both = tokens(bench.ask("keyless", "{}").await).await;
+    assert_eq!(
+        dates(both),
+        ["2023-11-15T10:13:20Z", "2023-11-15T22:13:20Z"]
+    );
 }
 
 #[tokio::test]

@@ -178,8 +178,13 @@ pub(super) fn credentials(held: &[Arc<Issued>]) -> Result<Credentials, Answer> {
 }
 
 fn respond(service: &Service, grant: &Grant, held: &[Arc<Issued>]) -> Result<Response, Answer> {
-    // A cluster without a KMS issues nothing there, and nothing of it expires.
-    let lives = || held.iter().filter(|issued| !issued.tokens.is_empty());
+    // A cluster without a KMS issues nothing there, and nothing of it expires. Where that is all that was asked for, its
+    // dates say how long it is believed.
+    let nothing = held.iter().all(|issued| issued.tokens.is_empty());
+    let lives = || {
+        held.iter()
+            .filter(|issued| nothing || !issued.tokens.is_empty())
+    };
     let expires = lives()
         .map(|issued| service.ledger.good_until(issued))
         .min()

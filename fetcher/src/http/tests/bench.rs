@@ -60,7 +60,7 @@ impl Attestor for Attestation {
             return async { Ok(grant) }.boxed();
         }
         let services = match token.expose() {
-            "alice" | "nobody" | "slow" | "busy" => None,
+            "alice" | "nobody" | "slow" | "busy" | "keyless" => None,
             "narrow" => Some(BTreeSet::from(["ns1".parse().unwrap()])),
             _ => {
                 let refusal = Refusal::NoStamp {
@@ -142,6 +142,15 @@ impl Issuer for Hadoop {
                     });
                 }
                 "slow" => std::future::pending().await,
+                // What a cluster without a KMS comes to.
+                "keyless" if service.as_str() == "kms" => {
+                    return Ok(Issued {
+                        tokens: Vec::new(),
+                        expires_at: NOW + 3_600_000,
+                        max_date: NOW + 3_600_000,
+                        ..issued(service)
+                    });
+                }
                 _ => {}
             }
             Ok(issued(service))
