@@ -29,6 +29,9 @@ pub trait Issuer: Send + Sync + 'static {
         None
     }
 
+    /// Begins no more issues: who waits for one is told to ask another replica.
+    fn close(&self) {}
+
     /// Gets new tokens of `user` at `service`.
     fn issue<'a>(
         &'a self,
@@ -55,6 +58,8 @@ pub enum IssueFailure {
     BrokenOff,
     #[error("another replica is still at it; try again")]
     ElsewhereBusy,
+    #[error("this replica is being stopped; try again, and another one answers")]
+    Stopping,
 }
 
 impl IssueFailure {
@@ -67,6 +72,7 @@ impl IssueFailure {
             Self::Busy { .. } => "hadoop-busy",
             Self::BrokenOff => "issue-broken-off",
             Self::ElsewhereBusy => "issue-elsewhere",
+            Self::Stopping => "replica-stopping",
         }
     }
 
@@ -88,6 +94,7 @@ impl IssueFailure {
             Self::Hadoop(_) => ProblemType::HadoopRefused,
             Self::NoSuchService(_) => ProblemType::UnknownService,
             Self::Busy { .. } => ProblemType::Overloaded,
+            Self::Stopping => ProblemType::ShuttingDown,
             Self::BrokenOff | Self::ElsewhereBusy => ProblemType::HadoopUnavailable,
         }
     }

@@ -165,6 +165,12 @@ impl Ledger {
         self.inner.rules.good_until(issued)
     }
 
+    /// Begins no more issues, and brings what is issued to the shared ledger without long pauses: the process ends soon.
+    pub fn close(&self) {
+        self.inner.issuer.close();
+        self.inner.sharing.hurry();
+    }
+
     /// Waits until every issue under way has ended, and all that was issued has its place in the shared ledger: what
     /// a process that ends leaves behind otherwise, nobody can cancel.
     pub async fn settled(&self) {

@@ -173,6 +173,9 @@ impl Configured {
     }
 
     fn turned_away(&self, name: &ServiceName, busy: Busy) -> IssueFailure {
+        if self.pressure.get(name).is_some_and(Pressure::is_closed) {
+            return IssueFailure::Stopping;
+        }
         let label = ServiceLabel::of(name);
         self.metrics.hadoop_overflows.get_or_create(&label).inc();
         let whole = busy.retry_after + Duration::from_millis(999);
@@ -190,6 +193,10 @@ impl Issuer for Configured {
 
     fn client_conf(&self) -> &BTreeMap<FileName, FileContent> {
         &self.client_conf
+    }
+
+    fn close(&self) {
+        self.pressure.values().for_each(Pressure::close);
     }
 
     fn busy(&self, user: &HadoopUser, service: &ServiceName) -> Option<IssueFailure> {

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube2hadoop_stamp::HadoopUser;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::HadoopLimits;
@@ -33,6 +34,7 @@ pub struct Pressure {
     state: Mutex<State>,
     places: Places,
     limits: HadoopLimits,
+    closed: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -95,7 +97,18 @@ impl Pressure {
             state: Mutex::default(),
             places: Places::new(limits.concurrency),
             limits,
+            closed: watch::Sender::default(),
         }
+    }
+
+    /// From now on no call begins. Who waits is turned away at once; calls under way keep their places.
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        *self.closed.borrow()
     }
 
     /// Whether a call for this user would be turned away now.
@@ -107,8 +120,20 @@ impl Pressure {
     /// Waits for the user's turn, then for everybody's, then for a place.
     ///
     /// # Errors
-    /// Where too many wait, or the wait would be too long.
+    /// Where too many wait, or the wait would be too long, or no call begins any more.
     pub async fn turn(&self, user: &HadoopUser) -> Result<Place, Busy> {
+        let closed = async {
+            // The sender is here, so the channel is open.
+            let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+        };
+        tokio::select! {
+            biased;
+            () = closed => Err(self.lock().busy(Duration::ZERO, &self.limits)),
+            turn = self.wait(user) => turn,
+        }
+    }
+
+    async fn wait(&self, user: &HadoopUser) -> Result<Place, Busy> {
         let (waiting, at) = self.join(user)?;
         moment(at).await;
         let at = {
@@ -149,7 +174,7 @@ impl Pressure {
     fn refusal(&self, state: &State, user: &HadoopUser, now: Instant) -> Option<Busy> {
         let wait = state.wait(user, now, &self.limits);
         let crowded = self.is_full(state) && !self.places.is_crowded_by_others(user);
-        (crowded || wait > PATIENCE).then(|| state.busy(wait, &self.limits))
+        (crowded || wait > PATIENCE || self.is_closed()).then(|| state.busy(wait, &self.limits))
     }
 
     fn is_full(&self, state: &State) -> bool {
@@ -281,6 +306,23 @@ mod tests {
             assert_eq!(waiter.unwrap(), Ok(()));
         }
         assert_eq!((pressure.waiting(), pressure.busy(&alice)), (0, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn once_closed_no_call_begins_and_nobody_waits_on() {
+        let pressure = Pressure::new(HadoopLimits {
+            concurrency: 1,
+            ..limits()
+        });
+        let (alice, bob) = (user("alice"), user("bob"));
+        let held = pressure.turn(&alice).await.unwrap();
+        let mut in_line = Box::pin(pressure.turn(&alice));
+        assert!((&mut in_line).now_or_never().is_none());
+        pressure.close();
+        assert!(matches!(in_line.now_or_never(), Some(Err(_))));
+        drop(held);
+        assert!(pressure.turn(&bob).await.is_err() && pressure.busy(&bob).is_some());
+        assert_eq!(pressure.waiting(), 0);
     }
 
     #[tokio::test(start_paused = true)]

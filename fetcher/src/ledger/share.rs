@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::RECHECK_MILLIS;
@@ -39,6 +40,8 @@ pub struct Sharing {
     store: Option<Arc<dyn Store>>,
     /// Tokens that found no place in the ledger yet.
     unplaced: UnderWay,
+    /// Whether they have little time left to find one.
+    hurry: watch::Sender<bool>,
 }
 
 /// What a look at the store came to.
@@ -78,6 +81,7 @@ impl Sharing {
         Self {
             store: None,
             unplaced: UnderWay::default(),
+            hurry: watch::Sender::default(),
         }
     }
 
@@ -102,6 +106,11 @@ impl Sharing {
             Some(_) => asked_at.saturating_add(RECHECK_MILLIS),
             None => said.holds_until(asked_at),
         }
+    }
+
+    /// Tokens without a place are brought there at once, or every second from now on.
+    pub(super) fn hurry(&self) {
+        self.hurry.send_replace(true);
     }
 
     /// Waits until every token that was issued has its place.
@@ -184,7 +193,8 @@ impl Sharing {
 
     fn remember(&self, store: &Arc<dyn Store>, question: Question<'_>, issued: &Arc<Issued>) {
         let begun = self.unplaced.begin();
-        remember(store, question.key, issued, question.clock, begun);
+        let hurry = self.hurry.clone();
+        remember(store, question.key, issued, question.clock, (begun, hurry));
     }
 }
 

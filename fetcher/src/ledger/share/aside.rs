@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+use tokio::time::sleep;
+
 use crate::clock::Clock;
 use crate::issue::Issued;
 use crate::ledger::Key;
@@ -45,13 +48,13 @@ pub(super) async fn put_aside(
 }
 
 /// Tokens without a place in the ledger would never be cancelled: they are brought there in the background, for as
-/// long as they work without being renewed.
+/// long as they work without being renewed. `hurry` shortens the pauses.
 pub(super) fn remember(
     store: &Arc<dyn Store>,
     key: &Key,
     issued: &Arc<Issued>,
     clock: &Clock,
-    begun: Begun,
+    (begun, hurry): (Begun, watch::Sender<bool>),
 ) {
     let (store, key, clock) = (Arc::clone(store), key.clone(), clock.clone());
     let expires_at = issued.expires_at;
@@ -71,8 +74,23 @@ pub(super) fn remember(
                     "a token never found a place in the shared ledger: it has ended, since nobody renewed it");
                 return;
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LAST_PAUSE);
+            pause = rest(pause, &hurry).await;
         }
     });
+}
+
+/// Pauses, and gives the next pause. Whoever is in a hurry is woken, and sleeps no more than the first one.
+async fn rest(pause: Duration, hurry: &watch::Sender<bool>) -> Duration {
+    if *hurry.borrow() {
+        sleep(FIRST_PAUSE).await;
+        return FIRST_PAUSE;
+    }
+    let woken = async {
+        // The sender is here, so the channel is open.
+        let _ = hurry.subscribe().wait_for(|hurry| *hurry).await;
+    };
+    tokio::select! {
+        () = woken => FIRST_PAUSE,
+        () = sleep(pause) => (pause * 2).min(LAST_PAUSE),
+    }
 }

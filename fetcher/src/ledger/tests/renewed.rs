@@ -159,3 +159,22 @@ async fn without_the_shared_ledger_known_tokens_serve_and_new_ones_are_entered_l
     assert!(aside.is_some(), "it will be renewed and cancelled");
     assert_eq!(unplaced.get(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_stops_enters_what_it_issued_without_a_long_pause() {
+    let hadoop = Hadoop::new();
+    let store = Arc::new(Flaky::default());
+    let ledger = hadoop.ledger(Sharing::through(Arc::clone(&store) as Arc<dyn Store>));
+    store.down.store(true, Ordering::SeqCst);
+    let job = key("team/Job.batch/a", "alice");
+    let issued = ledger.tokens(&job).await.unwrap();
+    // The pauses have become a minute long.
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    ledger.close();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    store.down.store(false, Ordering::SeqCst);
+    let settled = tokio::time::timeout(Duration::from_secs(2), ledger.settled());
+    assert!(settled.await.is_ok());
+    let aside = store.get(&Place::aside(&job, &issued)).await.unwrap();
+    assert!(aside.is_some());
+}
