@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use kube::Client;
 use kube2hadoop_runtime::api_server::Clients;
 use kube2hadoop_runtime::config::File;
@@ -47,6 +49,8 @@ pub enum ServeError {
     },
     #[error("failed to serve the admin port")]
     Admin(#[source] std::io::Error),
+    #[error("the upkeep of tokens died: please report what is logged above")]
+    Upkeep,
 }
 
 impl ServeError {
@@ -102,7 +106,7 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
             ended.map_err(std::io::Error::other).and_then(|inner| inner.map_err(std::io::Error::other))
                 .map_err(ServeError::Admin)
         }
-        () = parts.serve(listener, legacy) => Ok(()),
+        ended = parts.serve(listener, legacy) => ended,
     }
 }
 
@@ -117,6 +121,20 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// Two questions to the API server, or the last of a slow issue.
 const GIVING_BACK: Duration = Duration::from_secs(6);
 
+/// The end of the upkeep: whether that was in order.
+type Upkeep = Shared<BoxFuture<'static, bool>>;
+
+fn watched(task: JoinHandle<()>) -> Upkeep {
+    task.map(|ended| ended.is_ok()).boxed().shared()
+}
+
+/// Ends when the upkeep does by itself. Asked to stop, it ends in order.
+async fn died(upkeep: Upkeep, stop: &Shutdown) {
+    if upkeep.await && stop.is_requested() {
+        std::future::pending::<()>().await;
+    }
+}
+
 struct Parts {
     config: Config,
     standing: Standing,
@@ -130,14 +148,20 @@ struct Parts {
 }
 
 impl Parts {
-    async fn serve(self, listener: TcpListener, legacy: Option<TcpListener>) {
+    async fn serve(
+        self,
+        listener: TcpListener,
+        legacy: Option<TcpListener>,
+    ) -> Result<(), ServeError> {
         let service = Arc::new(self.service());
         let upkeep = self.upkeep(&service);
         let source =
             serving_cert::Source::new(&self.config.tls, &self.client, &self.config.namespace);
         let gate = self.readiness.gate("tls");
         let first = serving_cert::first(&source, &gate, &self.metrics, &self.shutdown).await;
-        let Some((tls, pair)) = first else { return };
+        let Some((tls, pair)) = first else {
+            return Ok(());
+        };
         tokio::spawn(serving_cert::follow(
             tls.clone(),
             pair,
@@ -162,7 +186,18 @@ impl Parts {
                 listen::serve_plain(listener, legacy::router(service), limits, until()).await;
             }
         };
-        tokio::join!(served, legacy);
+        // Whoever comes while others still learn that we go is served as ever; after that, another replica can do it.
+        let closing = async {
+            self.shutdown.requested().await;
+            tokio::time::sleep(limits.linger).await;
+            settling.ledger.close();
+        };
+        let ended = tokio::select! {
+            _ = async { tokio::join!(served, legacy, closing) } => Ok(()),
+            // This replica would never lead again.
+            () = died(upkeep.clone(), &self.shutdown) => Err(ServeError::Upkeep),
+        };
+        settling.ledger.close();
         tracing::info!("drained");
         let ledger = tokio::time::timeout(GIVING_BACK, settling.ledger.settled());
         // It ends by the same shutdown; what is left to it is giving the lease back.
@@ -176,6 +211,7 @@ impl Parts {
         if upkeep.is_err() {
             tracing::warn!("the lease runs out by itself");
         }
+        ended
     }
 
     fn service(&self) -> Service {
@@ -197,13 +233,12 @@ impl Parts {
     }
 
     /// Renews and cancels in the background, where replicas share a ledger.
-    fn upkeep(&self, service: &Service) -> JoinHandle<()> {
-        let Some(namespace) = self.config.ledger.namespace.clone() else {
-            return tokio::spawn(async {});
+    fn upkeep(&self, service: &Service) -> Upkeep {
+        let namespace = self.config.ledger.namespace.clone();
+        let Some(namespace) = namespace.filter(|_| self.config.renews()) else {
+            let stop = self.shutdown.clone();
+            return watched(tokio::spawn(async move { stop.requested().await }));
         };
-        if !self.config.renews() {
-            return tokio::spawn(async {});
-        }
         let parts = lifecycle::configured::Parts {
             client: self.client.clone(),
             watches: self.watches.clone(),
@@ -215,11 +250,11 @@ impl Parts {
             metrics: self.metrics.upkeep.clone(),
         };
         let (lifecycle, elector) = lifecycle::configured::lifecycle(&self.config, parts);
-        tokio::spawn(lifecycle::run::run(
+        watched(tokio::spawn(lifecycle::run::run(
             lifecycle,
             elector,
             self.shutdown.clone(),
-        ))
+        )))
     }
 
     fn attestor(&self) -> KubeAttestor {
@@ -284,5 +319,29 @@ impl Parts {
             self.metrics.clone(),
         ));
         recorder
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn noticed(upkeep: Upkeep, stop: &Shutdown) -> bool {
+        let wait = Duration::from_secs(60);
+        tokio::time::timeout(wait, died(upkeep, stop)).await.is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upkeep_that_dies_is_noticed_and_one_that_is_asked_to_end_is_not_missed() {
+        let (trigger, stop) = Shutdown::new();
+        let asked = stop.clone();
+        let lives = watched(tokio::spawn(async move { asked.requested().await }));
+        assert!(!noticed(lives.clone(), &stop).await);
+        let panics = watched(tokio::spawn(async { panic!("as the test wants it") }));
+        assert!(noticed(panics.clone(), &stop).await);
+        assert!(noticed(watched(tokio::spawn(async {})), &stop).await);
+        trigger.request();
+        assert!(!noticed(lives, &stop).await);
+        assert!(noticed(panics, &stop).await);
     }
 }
