@@ -1,17 +1,27 @@
 //! Kubernetes Events on the pod, so that its owner sees what happened without our logs.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use crate::attest::PodRef;
 use crate::metrics::Metrics;
 
-/// Events wait here; what does not fit is dropped, since they are a courtesy.
+/// So many wait that a pod hears when it asks; what does not fit is dropped, since it is a courtesy, and the next try
+/// says it again.
 const QUEUE: usize = 1024;
+/// So many wait that are said once only: those of the largest jobs, about 10 MB.
+const ONCE_QUEUE: usize = 16_384;
+/// A call that takes longer holds up the others.
+const LIMIT: Duration = Duration::from_secs(5);
+/// The API server has other work: no more than a hundred Events in a second.
+const PACE: Duration = Duration::from_millis(10);
 /// The API server's own limit of an Event's message.
 const MAX_MESSAGE: usize = 1024;
 
@@ -27,36 +37,93 @@ pub struct Notice {
 /// Takes notices without ever waiting.
 #[derive(Clone)]
 pub struct Recorder {
-    queue: Option<mpsc::Sender<Notice>>,
+    queues: Option<Senders>,
     metrics: Metrics,
 }
 
+/// Three queues, so that nothing pushes out what matters more.
+#[derive(Clone)]
+struct Queues<T> {
+    /// Warnings that nobody says again.
+    once: T,
+    /// Warnings that the next try brings again.
+    warnings: T,
+    ordinary: T,
+}
+
+type Senders = Queues<mpsc::Sender<Notice>>;
+
+/// The notices that wait to be sent.
+pub struct Waiting(Queues<mpsc::Receiver<Notice>>);
+
+impl Waiting {
+    /// The next one, by its weight; none once the recorder is gone.
+    pub async fn next(&mut self) -> Option<Notice> {
+        let Queues {
+            once,
+            warnings,
+            ordinary,
+        } = &mut self.0;
+        tokio::select! {
+            biased;
+            Some(notice) = once.recv() => Some(notice),
+            Some(notice) = warnings.recv() => Some(notice),
+            Some(notice) = ordinary.recv() => Some(notice),
+            else => None,
+        }
+    }
+}
+
 impl Recorder {
-    /// A recorder, and the queue that [`send_all`] empties.
+    /// A recorder, and what [`send_all`] sends.
     #[must_use]
-    pub fn new(metrics: Metrics) -> (Self, mpsc::Receiver<Notice>) {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        (
-            Self {
-                queue: Some(sender),
-                metrics,
-            },
-            receiver,
-        )
+    pub fn new(metrics: Metrics) -> (Self, Waiting) {
+        let (once, all_once) = mpsc::channel(ONCE_QUEUE);
+        let (warnings, all_warnings) = mpsc::channel(QUEUE);
+        let (ordinary, all_ordinary) = mpsc::channel(QUEUE);
+        let queues = Queues {
+            once,
+            warnings,
+            ordinary,
+        };
+        let waiting = Queues {
+            once: all_once,
+            warnings: all_warnings,
+            ordinary: all_ordinary,
+        };
+        let recorder = Self {
+            queues: Some(queues),
+            metrics,
+        };
+        (recorder, Waiting(waiting))
     }
 
     /// A recorder that records nothing.
     #[must_use]
     pub fn silent(metrics: Metrics) -> Self {
         Self {
-            queue: None,
+            queues: None,
             metrics,
         }
     }
 
+    /// Takes what a pod hears of its request.
     pub fn record(&self, notice: Notice) {
-        if let Some(queue) = &self.queue
-            && queue.try_send(notice).is_err()
+        if notice.warning {
+            self.put(notice, |queues| &queues.warnings);
+        } else {
+            self.put(notice, |queues| &queues.ordinary);
+        }
+    }
+
+    /// Takes what is said once only.
+    pub fn record_once(&self, notice: Notice) {
+        self.put(notice, |queues| &queues.once);
+    }
+
+    fn put(&self, notice: Notice, queue: fn(&Senders) -> &mpsc::Sender<Notice>) {
+        if let Some(queues) = &self.queues
+            && queue(queues).try_send(notice).is_err()
         {
             self.metrics.events_dropped.inc();
         }
@@ -64,17 +131,23 @@ impl Recorder {
 }
 
 /// Sends notices, one after the other, until the recorder is gone.
-pub async fn send_all(client: Client, mut queue: mpsc::Receiver<Notice>, metrics: Metrics) {
-    while let Some(notice) = queue.recv().await {
-        let api: Api<Event> = Api::namespaced(client.clone(), &notice.pod.namespace);
-        if let Err(error) = api
-            .create(&PostParams::default(), &event(notice, Timestamp::now()))
-            .await
-        {
-            metrics.events_dropped.inc();
-            tracing::debug!(%error, "an Event was not sent");
-        }
+pub async fn send_all(client: Client, mut waiting: Waiting, metrics: Metrics) {
+    while let Some(notice) = waiting.next().await {
+        let (sent, ()) = tokio::join!(timeout(LIMIT, send(&client, notice)), sleep(PACE));
+        let problem = match sent {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(late) => late.to_string(),
+        };
+        metrics.events_dropped.inc();
+        tracing::debug!(problem, "an Event was not sent");
     }
+}
+
+async fn send(client: &Client, notice: Notice) -> kube::Result<()> {
+    let api: Api<Event> = Api::namespaced(client.clone(), &notice.pod.namespace);
+    let event = event(notice, Timestamp::now());
+    api.create(&PostParams::default(), &event).await.map(drop)
 }
 
 fn event(notice: Notice, at: Timestamp) -> Event {
@@ -130,7 +203,19 @@ pub fn reason(slug: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use http_body_util::BodyExt;
+    use kube::client::Body;
+
     use super::*;
+
+    fn recorder() -> (Recorder, Waiting, Metrics) {
+        let metrics = Metrics::new(&mut prometheus_client::registry::Registry::default());
+        let (recorder, waiting) = Recorder::new(metrics.clone());
+        (recorder, waiting, metrics)
+    }
 
     fn notice(name: &str, message: &str) -> Notice {
         Notice {
@@ -166,11 +251,58 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_and_counts() {
-        let metrics = Metrics::new(&mut prometheus_client::registry::Registry::default());
-        let (recorder, _queue) = Recorder::new(metrics.clone());
+        let (recorder, _waiting, metrics) = recorder();
         for _ in 0..QUEUE + 3 {
             recorder.record(notice("a", "b"));
         }
         assert_eq!(metrics.events_dropped.get(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_matters_more_is_neither_pushed_out_nor_kept_waiting() {
+        let (recorder, mut waiting, metrics) = recorder();
+        let issued = Notice {
+            warning: false,
+            ..notice("issued", "")
+        };
+        for _ in 0..QUEUE {
+            recorder.record(issued.clone());
+            recorder.record(notice("refused", ""));
+        }
+        recorder.record_once(notice("lost", ""));
+        let mut order = Vec::new();
+        for _ in 0..2 * QUEUE + 1 {
+            order.push(waiting.next().await.unwrap().pod.name);
+        }
+        order.dedup();
+        assert_eq!(order, ["lost", "refused", "issued"]);
+        assert_eq!(metrics.events_dropped.get(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hangs_holds_up_the_others_for_a_while_only() {
+        let (recorder, waiting, metrics) = recorder();
+        let (told, mut heard) = mpsc::unbounded_channel();
+        let server = tower::service_fn(move |request: Request<Body>| {
+            let told = told.clone();
+            async move {
+                if request.uri().path().contains("/silent/") {
+                    std::future::pending::<()>().await;
+                }
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                told.send(body.clone()).unwrap();
+                Ok::<_, Infallible>(Response::new(Body::from(body.to_vec())))
+            }
+        });
+        let mut silent = notice("web-0", "");
+        silent.pod.namespace = "silent".into();
+        recorder.record_once(silent);
+        recorder.record(notice("web-1", ""));
+        let client = Client::new(server, "default");
+        tokio::spawn(send_all(client, waiting, metrics.clone()));
+        let event = timeout(2 * LIMIT, heard.recv()).await.unwrap().unwrap();
+        let event: Event = serde_json::from_slice(&event).unwrap();
+        assert_eq!(event.involved_object.name.as_deref(), Some("web-1"));
+        assert_eq!(metrics.events_dropped.get(), 1);
     }
 }

@@ -312,10 +312,10 @@ impl Parts {
         if !self.config.events {
             return Recorder::silent(self.metrics.clone());
         }
-        let (recorder, queue) = Recorder::new(self.metrics.clone());
+        let (recorder, waiting) = Recorder::new(self.metrics.clone());
         tokio::spawn(events::send_all(
             self.client.clone(),
-            queue,
+            waiting,
             self.metrics.clone(),
         ));
         recorder

@@ -35,7 +35,7 @@ async fn a_stamped_pod_gets_its_tokens() {
     );
     assert_eq!(lines[2]["sequenceNumber"], 7);
     assert_eq!(lines[2]["who"]["user"], "alice");
-    let notice = bench.notices.recv().await.unwrap();
+    let notice = bench.notices.next().await.unwrap();
     assert_eq!(
         (notice.reason.as_str(), notice.warning),
         ("TokenIssued", false)
@@ -169,7 +169,7 @@ async fn who_comes_too_often_is_told_when_to_come_again() {
 async fn a_refusal_is_told_to_the_pods_owner() {
     let mut bench = bench(4, 4);
     bench.ask("unstamped", "{}").await;
-    let notice = bench.notices.recv().await.unwrap();
+    let notice = bench.notices.next().await.unwrap();
     assert_eq!((notice.reason.as_str(), notice.warning), ("NoStamp", true));
     assert_eq!(notice.pod, pod());
 }

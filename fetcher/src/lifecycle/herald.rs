@@ -11,9 +11,6 @@ use crate::events::{Notice, Recorder};
 use crate::ledger::record::{Entry, State};
 use crate::metrics::Outcome;
 
-/// A job may have thousands of pods; their owner reads the first few.
-const MAX_EVENTS: usize = 20;
-
 /// Where news goes.
 pub struct Herald {
     pub metrics: Upkeep,
@@ -36,9 +33,9 @@ impl Herald {
         let Some((event, message)) = said(news, entry) else {
             return;
         };
-        let concerned = pods.filter(|live| concerns(news, live));
-        for live in concerned.take(MAX_EVENTS) {
-            self.events.record(Notice {
+        // Each pod may have an owner of its own who looks at it; the recorder bounds and paces what they come to.
+        for live in pods.filter(|live| concerns(news, live)) {
+            self.events.record_once(Notice {
                 pod: live.pod.clone(),
                 warning: true,
                 reason: event.into(),
@@ -132,8 +129,53 @@ fn said(news: News, entry: &Entry) -> Option<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+    use prometheus_client::registry::Registry;
+
     use super::super::jobs::tests::pod;
     use super::*;
+    use crate::clock::Clock;
+    use crate::ledger::Key;
+    use crate::ledger::place::Place;
+    use crate::ledger::record::Live;
+    use crate::metrics::Metrics;
+
+    fn entry() -> Entry {
+        let place = Place::current(&Key {
+            job: pod("u1", "a").job,
+            user: "alice".parse().unwrap(),
+            service: "ns1".parse().unwrap(),
+        });
+        let live = Live {
+            issued_at: 0,
+            renewed_at: 0,
+            expires_at: 1,
+            max_date: 2,
+            sequence_number: 7,
+            tokens: 1,
+            worn: None,
+        };
+        Entry {
+            place,
+            version: "1".into(),
+            state: State::Live(live),
+        }
+    }
+
+    #[test]
+    fn every_pod_of_a_large_job_hears() {
+        let metrics = Metrics::new(&mut Registry::default());
+        let (events, mut waiting) = Recorder::new(metrics.clone());
+        let herald = Herald {
+            metrics: metrics.upkeep.clone(),
+            audit: Audit::to(std::io::sink(), Clock::system()),
+            events,
+        };
+        let pods: Vec<_> = (0..1000).map(|uid| pod(&format!("u{uid}"), "a")).collect();
+        herald.tell(News::Lost, &entry(), pods.iter());
+        let heard = std::iter::from_fn(|| waiting.next().now_or_never().flatten());
+        assert_eq!((heard.count(), metrics.events_dropped.get()), (1000, 0));
+    }
 
     #[test]
     fn a_refreshed_pod_is_not_told_to_go() {

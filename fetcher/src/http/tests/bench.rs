@@ -186,7 +186,7 @@ impl Lines {
 pub(super) struct Bench {
     pub(super) service: Arc<Service>,
     pub(super) audit: Lines,
-    pub(super) notices: tokio::sync::mpsc::Receiver<crate::events::Notice>,
+    pub(super) notices: crate::events::Waiting,
 }
 
 pub(super) fn bench(running: usize, waiting: usize) -> Bench {

@@ -16,7 +16,7 @@ async fn told(bench: &mut Bench) -> (serde_json::Value, String) {
     assert_eq!(line["event"], "refused");
     assert_eq!(line["pod"]["name"], "web-0");
     assert_eq!(line["who"]["user"], "slow");
-    let notice = bench.notices.recv().await.unwrap();
+    let notice = bench.notices.next().await.unwrap();
     assert_eq!((notice.warning, notice.pod), (true, pod()));
     (line["reason"].clone(), notice.reason)
 }

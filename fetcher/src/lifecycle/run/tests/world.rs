@@ -5,11 +5,12 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize};
 
-use tokio::sync::{mpsc, watch};
+use futures::FutureExt;
+use tokio::sync::watch;
 
 use super::*;
 use crate::clock::Clock;
-use crate::events::Notice;
+use crate::events::Waiting;
 use crate::hadoop::TokenService;
 use crate::ledger::store::InMemory;
 
@@ -63,7 +64,7 @@ pub(super) struct World {
     pub(super) shelf: Arc<Shelf>,
     pub(super) metrics: crate::lifecycle::metrics::Upkeep,
     events: Recorder,
-    notices: Mutex<mpsc::Receiver<Notice>>,
+    notices: Mutex<Waiting>,
     paper: Paper,
     deny: watch::Sender<DenyList>,
     clock: Clock,
@@ -193,7 +194,7 @@ impl World {
 
     pub(super) fn noticed(&self) -> Vec<String> {
         let mut notices = self.notices.lock().unwrap();
-        std::iter::from_fn(|| notices.try_recv().ok())
+        std::iter::from_fn(|| notices.next().now_or_never().flatten())
             .map(|notice| notice.reason)
             .collect()
     }
