@@ -10,7 +10,7 @@
 //! stampKeys: {configMap: kube2hadoop-stamp-keys} # or {file: …}
 //! stampWindowSeconds: 30
 //! excludedNamespaces: [kube-system]
-//! deny: [hdfs, yarn]
+//! deny: [etl-admin, -spark]                     # besides the built-in list; -name takes one of it out
 //! policy: {requireTokenGuard: true}
 //! attestation: {podIp: false}
 //! webhookConfiguration: kube2hadoop
@@ -38,7 +38,7 @@ use std::path::PathBuf;
 use kube2hadoop_client::contract::{CLIENT_PATIENCE, FETCHER_PATIENCE};
 use kube2hadoop_runtime::config::File;
 use kube2hadoop_runtime::guards::GuardNames;
-use kube2hadoop_stamp::{DenyList, HadoopUser};
+use kube2hadoop_stamp::DenyList;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -85,9 +85,9 @@ pub struct Config {
     /// Namespaces whose pods never get a token; our own is always among them.
     #[serde(default = "default_excluded")]
     pub excluded_namespaces: Vec<String>,
-    /// Hadoop users nobody may be; the built-in list if left out.
+    /// Hadoop users nobody may be, besides the built-in ones; `-name` takes one of those out.
     #[serde(default)]
-    pub deny: Option<Vec<HadoopUser>>,
+    pub deny: DenyList,
     #[serde(default)]
     pub policy: Policy,
     #[serde(default)]
@@ -276,12 +276,11 @@ impl Config {
         self.lifecycle.enabled && self.ledger.namespace.is_some()
     }
 
-    /// The users nobody may be, as configured or built in.
+    /// The users nobody may be: our own principal's name among them, which Hadoop would let act for others.
     #[must_use]
     pub fn deny_list(&self) -> DenyList {
-        self.deny
-            .as_ref()
-            .map_or_else(DenyList::default, |users| users.clone().into())
+        let own = self.hadoop.short_name().unwrap_or_default();
+        self.deny.clone().and(own)
     }
 }
 

@@ -177,8 +177,8 @@ pub(super) fn the_deny_list_takes_effect_at_once(scene: &Scene<'_>) -> Result<()
         let ready = scene.running("loses").and_then(|()| scene.logs("loses"));
         Ok(ready.ok().filter(|said| said.contains("had one")))
     })?;
-    let denied = "deny: [hdfs, yarn, mapred, root, kube2hadoop, bob]";
-    let identity = |text: &str| text.replace("identity:\n", &format!("identity:\n  {denied}\n"));
+    let denied = "deny: [bob]";
+    let identity = |text: &str| text.replace(r#"deny: ["kube2hadoop"]"#, denied);
     let webhook = scene.stage.reconfigured("kube2hadoop-webhook", identity)?;
     let fetcher = scene
         .stage

@@ -167,6 +167,18 @@ fn a_principal_has_a_realm() {
 #[test]
 fn denied_users_are_checked_names() {
     assert!(parse(&format!("{LEAST}deny: ['a b']")).is_err());
-    let config = parse(&format!("{LEAST}deny: [etl]")).unwrap();
-    assert!(config.deny_list().contains(&"etl".parse().unwrap()));
+    let config = parse(&format!("{LEAST}deny: [etl, -spark]")).unwrap();
+    let denied = |name: &str| config.deny_list().contains(&name.parse().unwrap());
+    assert!(denied("etl") && denied("hdfs") && !denied("spark"));
+}
+
+#[test]
+fn our_own_name_is_denied_whatever_it_is() {
+    for (principal, own) in [("k2h@R", "k2h"), ("Gateway/host@R", "gateway")] {
+        let config = parse(&format!("hadoop: {{principal: {principal}}}\ndeny: [etl]")).unwrap();
+        assert!(config.deny_list().contains(&own.parse().unwrap()), "{own}");
+    }
+    // Not even a list that takes it out lets anybody be us.
+    let config = parse(&format!("{LEAST}deny: [-kube2hadoop]")).unwrap();
+    assert!(config.deny_list().contains(&"kube2hadoop".parse().unwrap()));
 }

@@ -15,7 +15,7 @@ pub use claims::{
 };
 pub use error::StampError;
 pub use keys::{SigningKey, VerifyingKeys};
-pub use user::{DEFAULT_DENIED, DenyList, HadoopUser, InvalidUser};
+pub use user::{DEFAULT_DENIED, DenyList, HadoopUser, InvalidDenyList, InvalidUser};
 
 #[cfg(test)]
 mod tests;

@@ -242,3 +242,19 @@ fn user_names_are_checked() {
     assert!(DenyList::default().contains(&"HDFS".parse().unwrap()));
     assert!(!DenyList::default().contains(&"alice".parse().unwrap()));
 }
+
+#[test]
+fn a_deny_list_adds_to_the_built_in_one_and_takes_out_what_it_says() {
+    let read = |list: &str| serde_json::from_str::<DenyList>(list);
+    let denies = |list: &str, name: &str| read(list).unwrap().contains(&name.parse().unwrap());
+    for name in DEFAULT_DENIED.into_iter().chain(["svc-x"]) {
+        assert!(denies(r#"["svc-x"]"#, name), "{name}");
+    }
+    let less = r#"["svc-x", "-Spark", "-HTTP"]"#;
+    assert!(denies(less, "svc-x") && denies(less, "hdfs"));
+    assert!(!denies(less, "spark") && !denies(less, "HTTP"));
+    assert!(denies(r#"["spark", "-spark"]"#, "spark"));
+    let refused = |list| read(list).unwrap_err().to_string();
+    assert!(refused(r#"["-sparc"]"#).contains("the built-in one has no sparc: it has hdfs, "));
+    assert!(refused(r#"["a b"]"#).contains("deny: \"a b\" is not a Hadoop user name"));
+}

@@ -82,36 +82,65 @@ pub const DEFAULT_DENIED: [&str; 14] = [
     "root",
 ];
 
-/// Hadoop users that are refused, whoever asks. Names are compared without regard to case.
+/// Hadoop users that are refused, whoever asks: [`DEFAULT_DENIED`] and what is added to it. Read from a list of names, in
+/// which `-name` takes one of those built in out. Names are compared without regard to case.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(from = "Vec<HadoopUser>")]
+#[serde(try_from = "Vec<String>")]
 pub struct DenyList(BTreeSet<String>);
+
+/// An entry of a deny list that means nobody.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDenyList {
+    #[error("deny: {name:?} is {source}")]
+    User { name: String, source: InvalidUser },
+    #[error(
+        "deny: -{0} takes nobody off the list, since the built-in one has no {0}: it has {list}",
+        list = DEFAULT_DENIED.join(", ")
+    )]
+    NotBuiltIn(String),
+}
 
 impl DenyList {
     /// Is this user refused?
     pub fn contains(&self, user: &HadoopUser) -> bool {
         self.0.contains(&user.as_str().to_ascii_lowercase())
     }
+
+    /// The list with one name more.
+    #[must_use]
+    pub fn and(mut self, name: &str) -> Self {
+        self.0.insert(name.to_ascii_lowercase());
+        self
+    }
 }
 
 impl Default for DenyList {
     fn default() -> Self {
-        Self(
-            DEFAULT_DENIED
-                .iter()
-                .map(|name| name.to_ascii_lowercase())
-                .collect(),
-        )
+        let names = DEFAULT_DENIED.iter();
+        Self(names.map(|name| name.to_ascii_lowercase()).collect())
     }
 }
 
-impl From<Vec<HadoopUser>> for DenyList {
-    fn from(users: Vec<HadoopUser>) -> Self {
-        Self(
-            users
-                .iter()
-                .map(|user| user.as_str().to_ascii_lowercase())
-                .collect(),
-        )
+impl TryFrom<Vec<String>> for DenyList {
+    type Error = InvalidDenyList;
+
+    fn try_from(entries: Vec<String>) -> Result<Self, InvalidDenyList> {
+        let mut list = Self::default();
+        // Who is both taken out and added is denied.
+        let (out, added): (Vec<_>, Vec<_>) = entries.iter().partition(|it| it.starts_with('-'));
+        for name in out.into_iter().filter_map(|entry| entry.strip_prefix('-')) {
+            if !list.0.remove(&name.to_ascii_lowercase()) {
+                return Err(InvalidDenyList::NotBuiltIn(name.to_owned()));
+            }
+        }
+        for name in added {
+            let checked: Result<HadoopUser, _> = name.parse();
+            let user = checked.map_err(|source| InvalidDenyList::User {
+                name: name.clone(),
+                source,
+            })?;
+            list = list.and(user.as_str());
+        }
+        Ok(list)
     }
 }

@@ -23,6 +23,12 @@ app.kubernetes.io/component: {{ index . 0 }}
 {{ .Values.ledger.namespace | default (printf "%s-ledger" .Release.Namespace) }}
 {{- end }}
 
+{{/* Besides the built-in ones; the fetcher knows its own name by itself. */}}
+{{- define "kube2hadoop.deny" -}}
+{{- $own := .Values.hadoop.principal | regexFind "^[^/@]+" -}}
+{{- concat .Values.identity.deny (list $own) | compact | uniq | toJson -}}
+{{- end }}
+
 {{- define "kube2hadoop.hadoopConfName" -}}
 {{ .Values.hadoop.conf.configMap | default "kube2hadoop-hadoop-conf" }}
 {{- end }}

@@ -18,7 +18,7 @@ fn keeper() -> Keeper {
         grace: GRACE,
         claim: 60_000,
     };
-    Keeper::new(terms, DenyList::from(vec!["eve".parse().unwrap()]), 2)
+    Keeper::new(terms, DenyList::default().and("eve"), 2)
 }
 
 fn key(job: &str, user: &str, service: &str) -> Key {

@@ -1,3 +1,5 @@
+use kube2hadoop_stamp::DenyList;
+
 use super::*;
 
 const SKIPPED: &str = "kube2hadoop.io/skipped";
@@ -16,7 +18,7 @@ fn the_first_reason_outlives_the_stamp_that_it_is_about() {
     let template = &job.object["spec"]["template"];
     let other = child(template, ("batch/v1", "Job", "other"), None);
     let own = child(template, ("batch/v1", "Job", "etl"), None);
-    world.policy.identity.deny = vec!["alice".parse().unwrap()].into();
+    world.policy.identity.deny = DenyList::default().and("alice");
     for (pod, says) in [
         (other, "for another object"),
         (own, "alice is on the deny list"),

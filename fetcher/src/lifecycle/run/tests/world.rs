@@ -114,8 +114,7 @@ impl World {
 
     /// The operator's deny list, from now on.
     pub(super) fn denies(&self, user: &str) {
-        let list = DenyList::from(vec![user.parse().unwrap()]);
-        self.deny.send_replace(list);
+        self.deny.send_replace(DenyList::default().and(user));
     }
 
     pub(super) fn now(&self) -> u64 {
