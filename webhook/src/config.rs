@@ -32,6 +32,9 @@ pub struct Config {
     pub secrets: Secrets,
     /// The ConfigMap of the public keys.
     pub stamp_keys: String,
+    /// How far the creation of a pod that asks may be from its stamp's `iat`; as the fetcher's.
+    #[serde(default = "window")]
+    pub stamp_window_seconds: u64,
     pub identity: IdentityPolicy,
     #[serde(default)]
     pub certificates: Lifetimes,
@@ -133,6 +136,14 @@ pub enum Problem {
     Lifetimes,
     #[error("{0}.cpu is more than {0}.cpuLimit: raise the limit, or no pod could be created")]
     CpuLimit(&'static str),
+    #[error(
+        "inject.deadlineSeconds is {0}: give 1 to 3600, since the init container takes no other"
+    )]
+    Deadline(u32),
+    #[error(
+        "stampWindowSeconds is {0}: give 1 to 300, and the same to the fetcher; more would let a copied stamp be used again"
+    )]
+    Window(u64),
     #[error("identity.mappings is empty, so nobody would get a token: add a rule")]
     NoMappings,
 }
@@ -146,6 +157,7 @@ impl Config {
         "kinds",
         "policy.connect",
         "policy.unmappedUpdate",
+        "stampWindowSeconds",
     ];
 
     /// Reads the file's content and checks it.
@@ -192,6 +204,12 @@ impl Config {
         if leaf_days == 0 || leaf_days > ca_days / 12 || ca_days > 3660 {
             return Err(Problem::Lifetimes);
         }
+        if !(1..=3600).contains(&self.inject.deadline_seconds) {
+            return Err(Problem::Deadline(self.inject.deadline_seconds));
+        }
+        if !(1..=300).contains(&self.stamp_window_seconds) {
+            return Err(Problem::Window(self.stamp_window_seconds));
+        }
         for (key, resources) in [
             ("inject.resources", &self.inject.resources),
             ("inject.refreshResources", &self.inject.refresh_resources),
@@ -223,11 +241,16 @@ impl Config {
             identity: self.identity,
             inject: self.inject,
             issuer: self.issuer,
+            stamp_window_seconds: self.stamp_window_seconds,
             unmapped_update: self.policy.unmapped_update,
             kinds: self.kinds,
             connect: self.policy.connect,
         }
     }
+}
+
+fn window() -> u64 {
+    30
 }
 
 fn holds_certificates(pem: &str) -> bool {
@@ -277,12 +300,14 @@ mod tests {
             "https://x/y",
             "inject.fetcherUrl",
         );
-        said(
-            "stampKeys",
-            "certificates: {caDays: 30}\nstampKeys",
-            "a twelfth",
-        );
+        said("{signingKeyDays: 90}", "{caDays: 30}", "a twelfth");
         said("stampKeys", "stampKey", "line 8");
+        for window in ["stampWindowSeconds: 0", "stampWindowSeconds: 301"] {
+            said("stampWindowSeconds: 30", window, "give 1 to 300");
+        }
+        for deadline in ["deadlineSeconds: 0", "deadlineSeconds: 7200"] {
+            said("deadlineSeconds: 120", deadline, "give 1 to 3600");
+        }
         said(
             "  audience: ",
             "  fetcherCa: nobody\n  audience: ",
@@ -304,14 +329,14 @@ mod tests {
             "guards.tokenGuard is empty",
         );
         said(
-            r#""cpu":"50m""#,
+            r#""cpu":"100m""#,
             r#""cpu":"2""#,
             "inject.resources.cpu is more than inject.resources.cpuLimit",
         );
         said("'^(?<name>", "'(?<name>", "not anchored");
         said(
-            r#"runAs: {"grantable":[]}"#,
-            "runAs: {ldap: {urls: [ldap://x], caFile: c, base: dc=x, grantable: ['^x$'], filter: '(cn={account})'}}",
+            "grantable: []",
+            "ldap: {urls: [ldap://x], caFile: c, base: dc=x, grantable: ['^x$'], filter: '(cn={account})'}",
             "in the clear",
         );
         said(

@@ -34,6 +34,7 @@ fn policy() -> Result<Policy, serde_json::Error> {
         identity: serde_json::from_value(mappings)?,
         inject: serde_json::from_value(inject)?,
         issuer: "kube2hadoop".into(),
+        stamp_window_seconds: 30,
         unmapped_update: UnmappedUpdate::Deny,
         kinds: serde_json::from_value(json!([]))?,
         connect: Connect::Warn,

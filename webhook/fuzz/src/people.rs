@@ -56,6 +56,7 @@ impl World {
                 identity: serde_json::from_value(identity).expect("an identity policy"),
                 inject: serde_json::from_value(inject).expect("an inject policy"),
                 issuer: ISSUER.into(),
+                stamp_window_seconds: 30,
                 unmapped_update: UnmappedUpdate::Deny,
                 kinds: serde_json::from_value(json!([])).expect("the built-in kinds"),
                 connect: Connect::Deny,

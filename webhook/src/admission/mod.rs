@@ -34,6 +34,8 @@ pub struct Policy {
     pub inject: InjectPolicy,
     /// `iss` of our stamps.
     pub issuer: String,
+    /// How far a pod's creation may be from the `iat` of its stamp.
+    pub stamp_window_seconds: u64,
     pub unmapped_update: UnmappedUpdate,
     /// The kinds whose templates are stamped.
     pub kinds: Kinds,

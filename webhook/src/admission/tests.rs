@@ -41,6 +41,7 @@ impl World {
                 identity: serde_json::from_value(mapping).unwrap(),
                 inject: serde_json::from_value(inject).unwrap(),
                 issuer: "k".into(),
+                stamp_window_seconds: 30,
                 unmapped_update: UnmappedUpdate::Deny,
                 kinds: serde_json::from_value(json!([])).unwrap(),
                 connect: Connect::Deny,

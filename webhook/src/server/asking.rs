@@ -5,10 +5,8 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube2hadoop_stamp::{PodClaims, PodFacts, names};
 
-use crate::admission::Keys;
+use crate::admission::{Keys, Policy};
 
-/// Between creation and stamp of the asking pod, in seconds; as the fetcher's default.
-const WINDOW: u64 = 30;
 /// How long a pod that was read is remembered. What is remembered cannot change, its stamp least of all: the guards see
 /// to that. Its credential dies with it.
 pub(super) const REMEMBERED: Duration = Duration::from_secs(60);
@@ -51,8 +49,9 @@ impl Asking {
     }
 
     /// The verified claims, with the job that its own submissions belong to. Verified each time: a key may be taken out.
-    pub(super) fn claims(&self, issuer: &str, keys: &Keys) -> Option<PodClaims> {
-        let mut claims = keys.verifying.verify_pod(&self.stamp, issuer).ok()?;
+    pub(super) fn claims(&self, policy: &Policy, keys: &Keys) -> Option<PodClaims> {
+        let verified = keys.verifying.verify_pod(&self.stamp, &policy.issuer);
+        let mut claims = verified.ok()?;
         let facts = PodFacts {
             namespace: &self.namespace,
             service_account: &self.account,
@@ -60,7 +59,7 @@ impl Asking {
             generate_name: self.generate_name.as_deref(),
             created_at: self.created_at,
         };
-        claims.check_pod(&facts, WINDOW).ok()?;
+        claims.check_pod(&facts, policy.stamp_window_seconds).ok()?;
         claims.job = Some(claims.job_id(&self.uid));
         Some(claims)
     }

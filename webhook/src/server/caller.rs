@@ -184,7 +184,7 @@ impl Callers {
         if !pod.is(&key, account) {
             return None;
         }
-        let claims = pod.claims(&policy.issuer, keys)?;
+        let claims = pod.claims(policy, keys)?;
         if known.is_none() {
             self.asking.put(key, pod, asking::REMEMBERED);
         }

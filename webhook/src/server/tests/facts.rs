@@ -375,6 +375,25 @@ async fn a_pod_that_submits_much_is_read_once_in_a_while_and_its_stamp_checked_e
     assert_eq!(asking.read(), 4);
 }
 
+#[tokio::test]
+async fn a_pod_is_who_its_stamp_says_within_the_window_that_is_configured() {
+    let signing = SigningKey::generate().unwrap();
+    let mut late = driver(&signing);
+    let created = late.metadata.creation_timestamp.as_mut().unwrap();
+    created.0 = "2023-11-14T22:14:25Z".parse().unwrap();
+    let recorder = Recorder {
+        pod: Mutex::new(Some(late)),
+        ..Recorder::default()
+    };
+    let mut asking = Asking::new(recorder, "");
+    asking.keys.verifying = signing.public();
+    for (seconds, known) in [(30, false), (64, false), (65, true)] {
+        asking.policy.stamp_window_seconds = seconds;
+        let caller = asking.find(&by_driver("uid-1")).await;
+        assert_eq!(caller.pod.is_some(), known, "{seconds}");
+    }
+}
+
 /// What an admission costs the API server: the first time, and when it is asked the same again.
 #[tokio::test]
 async fn no_admission_costs_more_than_one_call() {
