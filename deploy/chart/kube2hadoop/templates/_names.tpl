@@ -89,6 +89,12 @@ readinessProbe:
 {{- fail "the mapping rules are missing: set identity.mappings to rules such as {match: '^(?<name>[a-z][a-z0-9]*)@example\\.com$', user: '${name}'}" }}
 {{- end }}
 {{- include "kube2hadoop.requireLdap" . }}
+{{- with .Values.lifecycle }}
+{{- $earliest := subf .renewFraction .renewSpread }}
+{{- if le $earliest 0.05 }}
+{{- fail (printf "lifecycle.renewFraction %v less renewSpread %v leaves no time to renew: the difference must be more than 0.05, as with 0.7 and 0.2" .renewFraction .renewSpread) }}
+{{- end }}
+{{- end }}
 {{- if eq (include "kube2hadoop.ledgerNamespace" .) .Release.Namespace }}
 {{- fail "ledger.namespace is the release namespace: the fetcher's rights on the ledger would reach the CA and the signing keys; choose another" }}
 {{- end }}
