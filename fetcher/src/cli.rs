@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use kube2hadoop_runtime::config::File;
 use kube2hadoop_runtime::logging::{self, LogFormat};
 use kube2hadoop_stamp::HadoopUser;
@@ -29,15 +29,9 @@ pub struct Cli {
     check: bool,
     /// How log lines are written (standard error; audit lines go to standard output).
     #[arg(long, global = true, value_enum, default_value = "json")]
-    log_format: Format,
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Option<Command>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    Json,
-    Text,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,10 +50,7 @@ enum Command {
 impl Cli {
     /// Does what the command line says.
     pub async fn run(self) -> ExitCode {
-        let _unwritten = logging::init(match self.log_format {
-            Format::Json => LogFormat::Json,
-            Format::Text => LogFormat::Text,
-        });
+        let _unwritten = logging::init(self.log_format);
         let (config, file) = match load(&self.config) {
             Ok(read) => read,
             Err(error) => {

@@ -37,9 +37,9 @@ pub struct Args {
     /// Only check the configuration file: exit code 0, or 64 with the reason.
     #[arg(long)]
     check: bool,
-    /// Logs as text for people instead of JSON.
-    #[arg(long)]
-    text_logs: bool,
+    /// How log lines are written (standard error; audit lines go to standard output).
+    #[arg(long, value_enum, default_value = "json")]
+    log_format: LogFormat,
     /// Threads that serve; default: as many as there are cores, at most two.
     #[arg(long)]
     workers: Option<NonZeroUsize>,
@@ -68,11 +68,7 @@ pub enum RunError {
 
 /// Runs the command line and gives the exit code: 64 for a configuration that cannot be used.
 pub fn main(args: &Args) -> ExitCode {
-    let _unwritten = logging::init(if args.text_logs {
-        LogFormat::Text
-    } else {
-        LogFormat::Json
-    });
+    let _unwritten = logging::init(args.log_format);
     let read = File::read(&args.config).map_err(LoadError::from);
     let read = read.and_then(|file| Ok((Config::parse(&file)?, file)));
     let (config, file) = match read {

@@ -12,10 +12,12 @@ const LINES: usize = 1_000;
 const BATCH: usize = 64 * 1024;
 
 /// The form of a log line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
+    /// For machines.
     #[default]
     Json,
+    /// For people.
     Text,
 }
 
