@@ -45,7 +45,8 @@ pub enum Nobody {
     )]
     NotGrantable(HadoopUser),
     #[error(
-        "whether you may run as {wanted} could not be found out, since {} in time: try again",
+        "whether you may run as {wanted} could not be found out, since {}: try again, and if that does not help tell \
+         the administrator: the webhook's log has the reason",
         silence(*.silent)
     )]
     RunAsUnknown { wanted: HadoopUser, silent: Grant },
@@ -78,8 +79,8 @@ impl Nobody {
 
 fn silence(silent: Grant) -> &'static str {
     match silent {
-        Grant::Rbac => "the API server did not answer",
-        Grant::Ldap => "no LDAP server answered",
+        Grant::Rbac => "the API server gave no answer",
+        Grant::Ldap => "no LDAP server answered in time",
     }
 }
 

@@ -1,7 +1,8 @@
 //! What is asked of the API server, and the namespaces as it tells of them unasked.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -22,6 +23,8 @@ use crate::metrics::ApiCalls;
 const GROUP: &str = "kube2hadoop.io";
 const RESOURCE: &str = "hadoopusers";
 const VERB: &str = "use";
+/// An error of the API server is one of many: it is said once in this time, for each thing that is asked.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// May this caller, in this namespace, run as that Hadoop user?
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +57,8 @@ pub struct ApiServer {
     client: Client,
     calls: ApiCalls,
     namespaces: Store<Namespace>,
+    /// When an error was last said, by what was asked.
+    said: Mutex<HashMap<&'static str, Instant>>,
 }
 
 impl ApiServer {
@@ -84,15 +89,50 @@ impl ApiServer {
             client: clients.calls,
             calls,
             namespaces,
+            said: Mutex::default(),
         }
     }
+
+    /// Its answer; the reason why there is none is for the log.
+    async fn ask<T>(
+        &self,
+        about: &'static str,
+        question: impl Future<Output = kube::Result<T>>,
+    ) -> Option<T> {
+        self.calls.count(about);
+        let answer = question.await;
+        answer.inspect_err(|error| self.say(about, error)).ok()
+    }
+
+    fn say(&self, about: &'static str, error: &kube::Error) {
+        let now = Instant::now();
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = said.get(about);
+        if before.is_some_and(|then| now.duration_since(*then) < QUIET) {
+            return;
+        }
+        said.insert(about, now);
+        drop(said);
+        if is_forbidden(error) {
+            tracing::error!(about, %error, "the API server refuses us: give kube2hadoop-webhook its ClusterRole, which \
+                `helm upgrade` puts back; this is said once a minute");
+        } else {
+            tracing::warn!(about, %error, "the API server gave no answer; this is said once a minute");
+        }
+    }
+}
+
+fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403))
 }
 
 impl Cluster for ApiServer {
     fn pod(&self, namespace: String, name: String) -> BoxFuture<'_, Result<Option<Pod>, Unread>> {
         let api = Api::namespaced(self.client.clone(), &namespace);
-        self.calls.count("pod");
-        Box::pin(async move { api.get_opt(&name).await.map_err(|_| Unread) })
+        Box::pin(async move {
+            let found = self.ask("pod", api.get_opt(&name)).await;
+            found.ok_or(Unread)
+        })
     }
 
     fn namespace(&self, name: String) -> BoxFuture<'_, Option<Arc<Namespace>>> {
@@ -102,17 +142,16 @@ impl Cluster for ApiServer {
             if known.is_some() {
                 return known;
             }
-            self.calls.count("namespace");
-            api.get_opt(&name).await.ok().flatten().map(Arc::new)
+            let found = self.ask("namespace", api.get_opt(&name)).await;
+            found.flatten().map(Arc::new)
         })
     }
 
     fn may_use(&self, question: Question) -> BoxFuture<'_, Option<bool>> {
         let api: Api<SubjectAccessReview> = Api::all(self.client.clone());
-        self.calls.count("access");
         Box::pin(async move {
-            let review = question.into_review();
-            let answer = api.create(&PostParams::default(), &review).await.ok()?;
+            let (review, params) = (question.into_review(), PostParams::default());
+            let answer = self.ask("access", api.create(&params, &review)).await?;
             answer.status.map(|status| status.allowed)
         })
     }
@@ -144,6 +183,17 @@ impl Question {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_right_that_we_lack_is_told_from_a_server_that_fails() {
+        let error = |code| {
+            let status = kube::core::Status::failure("no", "Reason").with_code(code);
+            kube::Error::Api(Box::new(status))
+        };
+        for (code, forbidden) in [(401, true), (403, true), (429, false), (500, false)] {
+            assert_eq!(is_forbidden(&error(code)), forbidden, "{code}");
+        }
+    }
 
     #[test]
     fn rbac_is_asked_about_the_caller_in_the_objects_namespace() {
