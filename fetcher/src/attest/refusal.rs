@@ -36,7 +36,7 @@ pub enum Refusal {
     #[error("the address of pod {pod} is not known to the API server yet; try again")]
     AddressUnknown { pod: String },
     #[error(
-        "the request does not come from the address of pod {pod}; ask from within the pod, or set attestation.podIp to false where addresses are translated on the way"
+        "the request does not come from the address of pod {pod}; ask from within the pod. Where addresses are translated on the way, let Kube2Hadoop inject the pod, and the administrator leave fetcher.attestPodIp off (attestation.podIp in fetcher.yaml)"
     )]
     AddressMismatch { pod: String },
     #[error(

@@ -335,7 +335,7 @@ impl Http {
 fn describe(error: reqwest::Error) -> String {
     let text = crate::chain::text(&error);
     if text.contains("UnknownIssuer") {
-        return format!("{text}; put its CA into hadoop.caFile");
+        return format!("{text}; put its CA into hadoop.caFile (the chart's hadoop.ca)");
     }
     if error.is_timeout() {
         "no answer in time".into()

@@ -11,14 +11,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum HttpSetupError {
     #[error(
-        "failed to read the CA certificates in {path}: hadoop.caFile is a PEM file with at least one certificate"
+        "failed to read the CA certificates in {path}: hadoop.caFile (the chart's hadoop.ca) is a PEM file with at least one certificate"
     )]
     CaFile {
         path: PathBuf,
         source: rustls::pki_types::pem::Error,
     },
     #[error(
-        "{0} holds no CA certificate: hadoop.caFile is a PEM file with at least one certificate"
+        "{0} holds no CA certificate: hadoop.caFile (the chart's hadoop.ca) is a PEM file with at least one certificate"
     )]
     NoCa(PathBuf),
     #[error("failed to set up TLS towards Hadoop")]

@@ -26,7 +26,7 @@ const SALT: &[u8] = b"Mighty Aphrodite";
 pub enum TruststoreError {
     #[error(transparent)]
     Ca(#[from] HttpSetupError),
-    #[error("hadoop.caFile holds a certificate that is too large")]
+    #[error("hadoop.caFile (the chart's hadoop.ca) holds a certificate that is too large")]
     TooLarge,
 }
 
