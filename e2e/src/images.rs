@@ -20,7 +20,8 @@ const TARGETS: [&str; 3] = ["webhook", "fetcher", "client"];
 /// File beside an archive that says what it was made of.
 const MARK: &str = "ingredients";
 
-/// What the fetcher's base holds besides the C library: Kerberos, CA certificates, and a shell for the Dockerfile's RUN.
+/// What the fetcher's base holds besides the C library: Kerberos, CA certificates, and a shell for the Dockerfile's
+/// RUN.
 const BASE_PACKAGES: &str =
     "--include=base-files,dash,coreutils,libc-bin,netbase,libgssapi-krb5-2,ca-certificates";
 

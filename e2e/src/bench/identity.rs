@@ -179,8 +179,8 @@ fn of_stamped_pod(scene: &Scene<'_>) -> Result<Value> {
     of_pod(scene, &who)
 }
 
-/// With the credential of a pod that is gone: what is no caller is not remembered, so each costs what the first one of a
-/// living pod costs.
+/// With the credential of a pod that is gone: what is no caller is not remembered, so each costs what the first one of
+/// a living pod costs.
 fn of_another_pod(by_driver: &Value) -> Value {
     let mut review = by_driver.clone();
     let extra = &mut review["request"]["userInfo"]["extra"];

@@ -20,7 +20,8 @@ const WAYS: [(&str, &str); 4] = [
 /// Both replicas of the webhook take over a changed file.
 const FOLLOWED: Duration = Duration::from_secs(120);
 
-/// As installed. kubectl shows the warning where it makes plain requests; of an upgraded connection the audit log tells.
+/// As installed. kubectl shows the warning where it makes plain requests; of an upgraded connection the audit log
+/// tells.
 pub(super) fn is_warned_of(scene: &Scene<'_>) -> Result<()> {
     scene.create(&scene.stage.bob, &workload::pod("victim", "sleep 3600"))?;
     scene.running("victim")?;

@@ -1,4 +1,5 @@
-//! Another mutating webhook comes after ours, adds a container and writes over the pod's identity: ours is called again.
+//! Another mutating webhook comes after ours, adds a container and writes over the pod's identity: ours is called
+//! again.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! The clocks of Hadoop's servers against ours. Kerberos hides a skew from clients until a server refuses their tickets.
+//! The clocks of Hadoop's servers against ours. Kerberos hides a skew from clients until a server refuses their
+//! tickets.
 
 use k8s_openapi::jiff::{Timestamp, fmt::rfc2822};
 

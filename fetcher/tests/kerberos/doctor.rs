@@ -1,4 +1,5 @@
-//! `kube2hadoop-fetcher doctor`: each thing that is wrong with Kerberos has a line of its own, which says what to change.
+//! `kube2hadoop-fetcher doctor`: each thing that is wrong with Kerberos has a line of its own, which says what to
+//! change.
 
 use std::fs;
 use std::path::{Path, PathBuf};

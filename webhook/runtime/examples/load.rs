@@ -94,8 +94,8 @@ fn main() {
     });
 }
 
-/// Never lets the processor sleep: the server that sends an answer to a sleeper pays for waking it, by an interrupt that
-/// costs as much as the answer where processors are virtual.
+/// Never lets the processor sleep: the server that sends an answer to a sleeper pays for waking it, by an interrupt
+/// that costs as much as the answer where processors are virtual.
 async fn stay_awake() {
     loop {
         tokio::task::yield_now().await;

@@ -1,5 +1,5 @@
-//! The audit log: a line of JSON for each thing done for someone. It goes to standard output, apart from the log, and no
-//! log level silences it.
+//! The audit log: a line of JSON for each thing done for someone. It goes to standard output, apart from the log, and
+//! no log level silences it.
 
 use std::fmt;
 use std::io::{Write, stdout};

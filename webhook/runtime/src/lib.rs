@@ -1,5 +1,5 @@
-//! What webhook and fetcher both run on: configuration and its reload, logging, audit log, TLS listener, admin
-//! port, drain, the API server, guards.
+//! What webhook and fetcher both run on: configuration and its reload, logging, audit log, TLS listener, admin port,
+//! drain, the API server, guards.
 
 pub mod admin;
 pub mod api_server;

@@ -20,7 +20,8 @@ const ROTATE: &str = "rotate";
 /// Written by the administrator: names of keys, of which no stamp is believed any more.
 const REVOKE: &str = "revoke";
 
-/// From the successor's making until it signs, in seconds: twice what replicas and fetchers take at most to learn of it.
+/// From the successor's making until it signs, in seconds: twice what replicas and fetchers take at most to learn of
+/// it.
 const OVERLAP: u64 = 30;
 
 /// Why there is no signing key.

@@ -89,8 +89,8 @@ impl Answer {
     }
 }
 
-/// Writes the patch at the end of the response, which is the last member of the review. Base64 needs no escapes: it goes
-/// in as it is, where a serializer would read and copy all of it twice more.
+/// Writes the patch at the end of the response, which is the last member of the review. Base64 needs no escapes: it
+/// goes in as it is, where a serializer would read and copy all of it twice more.
 fn insert_patch(review: &mut Vec<u8>, patch: &[u8]) {
     const END: &[u8] = b"}}";
     review.truncate(review.len() - END.len());

@@ -82,8 +82,8 @@ pub const DEFAULT_DENIED: [&str; 14] = [
     "root",
 ];
 
-/// Hadoop users that are refused, whoever asks: [`DEFAULT_DENIED`] and what is added to it. Read from a list of names, in
-/// which `-name` takes one of those built in out. Names are compared without regard to case.
+/// Hadoop users that are refused, whoever asks: [`DEFAULT_DENIED`] and what is added to it. Read from a list of names,
+/// in which `-name` takes one of those built in out. Names are compared without regard to case.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct DenyList(BTreeSet<String>);
