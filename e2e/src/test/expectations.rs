@@ -29,29 +29,35 @@ pub(super) fn a_pod_keeps_its_quality_of_service_and_its_namespaces_limits(
     let at_most = |cpu| json!({"limits": {"cpu": cpu, "memory": "64Mi"}});
     let (of_pod, of_container) = ("/spec", "/spec/containers/0");
     // Bound as a whole, so that we bring no limit of our own.
-    let whole = (of_pod, at_most("200m"));
-    ranked(scene, "whole", whole, ["Guaranteed", ""])?;
+    let whole = [(of_pod, at_most("200m"))];
+    ranked(scene, "whole", &whole, ["Guaranteed", ""])?;
     let limits = json!({"limits": [{"type": "Container", "max": {"cpu": "500m"}}]});
     let range = json!({
         "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": limits,
     });
     scene.create(&scene.stage.admin, &range)?;
-    let small = (of_container, at_most("200m"));
-    ranked(scene, "guaranteed", small, ["Guaranteed", "200m"])?;
-    let none = (of_container, json!({}));
-    ranked(scene, "defaulted", none, ["Burstable", "500m"])
+    let small = [(of_container, at_most("200m"))];
+    ranked(scene, "guaranteed", &small, ["Guaranteed", "200m"])?;
+    ranked(scene, "defaulted", &[], ["Burstable", "500m"])?;
+    let both = [(of_pod, at_most("400m")), (of_container, at_most("200m"))];
+    ranked(scene, "both", &both, ["Guaranteed", "200m"])?;
+    // Its container has the range's limit by now.
+    let whole = [(of_pod, at_most("1"))];
+    ranked(scene, "whole-defaulted", &whole, ["Guaranteed", "500m"])
 }
 
 /// Creates a pod with these resources, and compares its quality of service and the init container's limit.
 fn ranked(
     scene: &Scene<'_>,
     name: &str,
-    (holder, resources): (&str, Value),
+    bounds: &[(&str, Value)],
     expected: [&str; 2],
 ) -> Result<()> {
     let mut pod = workload::pod(name, "true");
-    if let Some(holder) = pod.pointer_mut(holder) {
-        holder["resources"] = resources;
+    for (holder, resources) in bounds {
+        if let Some(holder) = pod.pointer_mut(holder) {
+            holder["resources"] = resources.clone();
+        }
     }
     scene.create(&scene.stage.alice, &pod)?;
     let pod = scene.get("pod", name)?;
