@@ -3,6 +3,8 @@
 //! Decided on the exception's name, never on the status alone: 403 means six different things. Where its text decides,
 //! it is the whole text, of which messages have the beginning: a token's long name may stand before the telling words.
 
+use std::borrow::Cow;
+
 use ::http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -303,13 +305,26 @@ fn shortened(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
 }
 
-/// Nothing that moves a terminal's cursor.
+/// Nothing that moves a terminal's cursor, and no token: a proxy may repeat the URL that it was asked for.
 fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text
+    let words: Vec<_> = text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|it| !it.is_empty())
+        .map(without_token)
         .collect();
     words.join(" ")
+}
+
+/// The word without what stands behind the parameters that carry tokens.
+fn without_token(word: &str) -> Cow<'_, str> {
+    let carriers = ["token=", "delegation="];
+    let found = carriers
+        .iter()
+        .filter_map(|it| Some(word.find(it)? + it.len()));
+    match found.min() {
+        Some(end) => format!("{}…", word.get(..end).unwrap_or_default()).into(),
+        None => word.into(),
+    }
 }
 
 #[cfg(test)]

@@ -411,3 +411,21 @@ fn what_is_not_hadoop_is_said_so() {
         assert_eq!(read.unwrap_err().reason(), "hadoop-bad-answer");
     }
 }
+
+#[test]
+fn a_token_that_a_stranger_repeats_is_not_told() {
+    let url = "/webhdfs/v1/?op=RENEWDELEGATIONTOKEN&token=KAAFYWxpY2U&x=1";
+    let repeated = [
+        answer(502, None, &format!("<title>Bad gateway for {url}</title>")),
+        answer(403, Some(&format!("GSSException: {url}")), ""),
+        answer(
+            404,
+            None,
+            &format!(r#"{{"RemoteException":{{"exception":"X","message":"no {url}"}}}}"#),
+        ),
+    ];
+    for answer in repeated {
+        let text = read(answer).to_string();
+        assert!(text.contains("token=…") && !text.contains("KAAF"), "{text}");
+    }
+}
