@@ -32,6 +32,9 @@ pub struct Config {
     pub secrets: Secrets,
     /// The ConfigMap of the public keys.
     pub stamp_keys: String,
+    /// How long the API server waits for an answer, as the webhook is registered.
+    #[serde(default = "timeout")]
+    pub timeout_seconds: u64,
     /// How far the creation of a pod that asks may be from its stamp's `iat`; as the fetcher's.
     #[serde(default = "window")]
     pub stamp_window_seconds: u64,
@@ -144,6 +147,8 @@ pub enum Problem {
         "stampWindowSeconds is {0}: give 1 to 300, and the same to the fetcher; more would let a copied stamp be used again"
     )]
     Window(u64),
+    #[error("timeoutSeconds is {0}: give 2 to 30, as the webhook's registration has it")]
+    Timeout(u64),
     #[error("identity.mappings is empty, so nobody would get a token: add a rule")]
     NoMappings,
 }
@@ -207,6 +212,9 @@ impl Config {
         if !(1..=3600).contains(&self.inject.deadline_seconds) {
             return Err(Problem::Deadline(self.inject.deadline_seconds));
         }
+        if !(2..=30).contains(&self.timeout_seconds) {
+            return Err(Problem::Timeout(self.timeout_seconds));
+        }
         if !(1..=300).contains(&self.stamp_window_seconds) {
             return Err(Problem::Window(self.stamp_window_seconds));
         }
@@ -247,6 +255,10 @@ impl Config {
             connect: self.policy.connect,
         }
     }
+}
+
+fn timeout() -> u64 {
+    5
 }
 
 fn window() -> u64 {
@@ -302,6 +314,9 @@ mod tests {
         );
         said("{signingKeyDays: 90}", "{caDays: 30}", "a twelfth");
         said("stampKeys", "stampKey", "line 8");
+        for timeout in ["timeoutSeconds: 1", "timeoutSeconds: 31"] {
+            said("timeoutSeconds: 5", timeout, "give 2 to 30");
+        }
         for window in ["stampWindowSeconds: 0", "stampWindowSeconds: 301"] {
             said("stampWindowSeconds: 30", window, "give 1 to 300");
         }

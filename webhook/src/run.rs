@@ -25,7 +25,7 @@ use crate::config::{Config, LoadError};
 use crate::ldap::LdapServers;
 use crate::metrics::Metrics;
 use crate::provision::Upkeep;
-use crate::server::{ApiServer, Callers, CurrentKeys, Webhook, router};
+use crate::server::{ApiServer, Callers, CurrentKeys, Patience, Webhook, router};
 
 /// Mutating admission webhook of Kube2Hadoop.
 #[derive(Debug, Parser)]
@@ -156,6 +156,7 @@ async fn serve(
     let cluster = ApiServer::new(clients, metrics.api_calls.clone(), shutdown.clone());
     let directories = LdapServers::new(metrics.ldap.clone());
     let callers = Callers::new(Arc::new(cluster), Arc::new(directories), guarded);
+    let patience = Patience::of(config.timeout_seconds);
     let (change, policy) = watch::channel(Arc::new(config.into_policy()));
     tokio::spawn(file.follow(move |file| put_in_force(file, &change), shutdown.clone()));
     let (audit, _unwritten) = AuditLog::batched();
@@ -163,6 +164,7 @@ async fn serve(
         policy,
         keys,
         callers,
+        patience,
         metrics,
         audit,
     });

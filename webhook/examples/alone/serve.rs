@@ -16,7 +16,7 @@ use kube2hadoop_webhook::identity::Directory;
 use kube2hadoop_webhook::ldap::Directories;
 use kube2hadoop_webhook::metrics::Metrics;
 use kube2hadoop_webhook::server::{
-    Callers, Cluster, CurrentKeys, Question, Unread, Webhook, router,
+    Callers, Cluster, CurrentKeys, Patience, Question, Unread, Webhook, router,
 };
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -67,6 +67,7 @@ pub(super) fn until_stopped(ca_file: &Path) -> anyhow::Result<()> {
             Arc::new(Nothing),
             Arc::new(AtomicBool::new(true)),
         ),
+        patience: Patience::of(5),
         metrics: Metrics::new(&mut Registry::default()),
         audit,
     };

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cached::Cached;
-use super::caller::{BOUND, PATIENCE};
+use super::caller::BOUND;
 use super::cluster::{Cluster, Question};
+use super::patience::Until;
 use crate::identity::{Authority, Grant, LdapPolicy, Names, RunAsPolicy, Verdict, Wish};
 use crate::ldap::Directories;
 use crate::review::Request;
@@ -40,6 +41,7 @@ impl Authorities {
         policy: &RunAsPolicy,
         wish: Wish,
         in_scope: bool,
+        until: Until,
     ) -> Authority {
         let mut authority = Authority {
             rbac: None,
@@ -47,7 +49,7 @@ impl Authorities {
             user: wish.user.clone(),
         };
         if wish.by.contains(&Grant::Rbac) {
-            authority.rbac = Some(self.rbac(request, namespace, &wish).await);
+            authority.rbac = Some(self.rbac(request, namespace, &wish, until).await);
         }
         // No group grants anything to what all editors of a namespace can act as.
         let open = matches!(authority.rbac, None | Some(Verdict::Refused)) && !in_scope;
@@ -55,12 +57,18 @@ impl Authorities {
             && open
             && wish.by.contains(&Grant::Ldap)
         {
-            authority.ldap = Some(self.ldap(request, ldap, &wish).await);
+            authority.ldap = Some(self.ldap(request, ldap, &wish, until).await);
         }
         authority
     }
 
-    async fn rbac(&self, request: &Request<'_>, namespace: &str, wish: &Wish) -> Verdict {
+    async fn rbac(
+        &self,
+        request: &Request<'_>,
+        namespace: &str,
+        wish: &Wish,
+        until: Until,
+    ) -> Verdict {
         let Some(question) = question(request, namespace, wish) else {
             return Verdict::Unknown;
         };
@@ -68,14 +76,20 @@ impl Authorities {
             return Some(known).into();
         }
         let asked = self.cluster.may_use(question.clone());
-        let answer = tokio::time::timeout(PATIENCE, asked).await.ok().flatten();
+        let answer = until.answer(asked).await.flatten();
         if let Some(answer) = answer {
             self.by_rbac.put(question, answer, BELIEVED);
         }
         answer.into()
     }
 
-    async fn ldap(&self, request: &Request<'_>, ldap: &LdapPolicy, wish: &Wish) -> Verdict {
+    async fn ldap(
+        &self,
+        request: &Request<'_>,
+        ldap: &LdapPolicy,
+        wish: &Wish,
+        until: Until,
+    ) -> Verdict {
         let names = Names {
             user: &wish.own,
             submitter: &request.user_info.username,
@@ -90,7 +104,7 @@ impl Authorities {
         }
         let directory = Arc::clone(&ldap.directory);
         let asked = self.directories.has(directory, question.1.clone());
-        let answer = tokio::time::timeout(PATIENCE, asked).await.ok().flatten();
+        let answer = until.answer(asked).await.flatten();
         if let Some(answer) = answer {
             self.by_ldap.put(question, answer, ldap.believed);
         }

@@ -11,13 +11,12 @@ use super::asking::{self, Asking};
 use super::authority::Authorities;
 use super::cached::Cached;
 use super::cluster::{Cluster, Unread};
+use super::patience::Until;
 use crate::admission::{Caller, Connect, Keys, Policy, Target, asks, is_way_in};
 use crate::ldap::Directories;
 use crate::review::{Operation, Request};
 
 const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
-/// Well inside the API server's own patience with us.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a connection may be refused without reading the pod anew.
 const REFUSED: Duration = Duration::from_secs(5);
 pub(super) const BOUND: usize = 1024;
@@ -56,9 +55,15 @@ impl Callers {
     }
 
     /// The facts that the decision on this request needs.
-    pub async fn find(&self, request: &Request<'_>, policy: &Policy, keys: &Keys) -> Caller {
+    pub async fn find(
+        &self,
+        request: &Request<'_>,
+        policy: &Policy,
+        keys: &Keys,
+        until: Until,
+    ) -> Caller {
         if request.operation == Operation::Connect {
-            return self.connecting(request, policy, keys).await;
+            return self.connecting(request, policy, keys, until).await;
         }
         let (username, kind) = (&*request.user_info.username, &request.kind);
         let account = service_account(username);
@@ -67,23 +72,23 @@ impl Callers {
         }
         if request.user_info.is_pod() {
             return Caller {
-                pod: self.asking_pod(request, policy, keys).await,
+                pod: self.asking_pod(request, policy, keys, until).await,
                 ..Caller::default()
             };
         }
         let mut caller = Caller::default();
         if let Some((namespace, _)) = account {
-            caller.service_account_in_scope = self.in_scope(namespace).await;
+            caller.service_account_in_scope = self.in_scope(namespace, until).await;
         }
         if policy.identity.run_as.is_on() {
-            self.run_as(request, policy, &mut caller).await;
+            self.run_as(request, policy, &mut caller, until).await;
         }
         caller
     }
 
     /// What cannot be read counts as in scope: that is the answer which gives nothing away.
-    async fn in_scope(&self, namespace: &str) -> bool {
-        let Some(namespace) = self.namespace(namespace).await else {
+    async fn in_scope(&self, namespace: &str, until: Until) -> bool {
+        let Some(namespace) = self.namespace(namespace, until).await else {
             return true;
         };
         let labels = namespace.metadata.labels.as_ref();
@@ -92,17 +97,23 @@ impl Callers {
             || label(names::LEGACY_LABEL).is_some_and(|value| value == "enabled")
     }
 
-    async fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {
+    async fn namespace(&self, name: &str, until: Until) -> Option<Arc<Namespace>> {
         let found = self.cluster.namespace(name.to_owned());
-        tokio::time::timeout(PATIENCE, found).await.ok().flatten()
+        until.answer(found).await.flatten()
     }
 
     /// Whom the object asks to run as, or its namespace by default, and whether the caller may.
-    async fn run_as(&self, request: &Request<'_>, policy: &Policy, caller: &mut Caller) {
+    async fn run_as(
+        &self,
+        request: &Request<'_>,
+        policy: &Policy,
+        caller: &mut Caller,
+        until: Until,
+    ) {
         let Some(namespace) = request.namespace.as_deref() else {
             return;
         };
-        if let Some(namespace) = self.namespace(namespace).await {
+        if let Some(namespace) = self.namespace(namespace, until).await {
             let annotations = namespace.metadata.annotations.as_ref();
             let default = annotations.and_then(|all| all.get(names::RUN_AS));
             caller.namespace_run_as = default.cloned();
@@ -116,12 +127,18 @@ impl Callers {
             let in_scope = caller.service_account_in_scope;
             let found = self
                 .authorities
-                .find(request, namespace, run_as, wish, in_scope);
+                .find(request, namespace, run_as, wish, in_scope, until);
             caller.authority = Some(found.await);
         }
     }
 
-    async fn connecting(&self, request: &Request<'_>, policy: &Policy, keys: &Keys) -> Caller {
+    async fn connecting(
+        &self,
+        request: &Request<'_>,
+        policy: &Policy,
+        keys: &Keys,
+        until: Until,
+    ) -> Caller {
         let way = request.sub_resource.as_deref().unwrap_or_default();
         let (Some(namespace), Some(name)) = (&request.namespace, &request.name) else {
             return Caller::default();
@@ -130,7 +147,7 @@ impl Callers {
             return Caller::default();
         }
         let pod = if request.user_info.is_pod() {
-            self.asking_pod(request, policy, keys).await
+            self.asking_pod(request, policy, keys, until).await
         } else {
             None
         };
@@ -142,7 +159,7 @@ impl Callers {
         caller.target = self.targets.get(&key);
         // A name may pass to another pod meanwhile: what is remembered keeps out, and lets nobody in.
         if !caller.is_kept_out(request, &policy.identity) {
-            caller.target = Some(self.target(&key).await);
+            caller.target = Some(self.target(&key, until).await);
         }
         if let Some(target @ Target::Stamped { .. }) = &caller.target
             && caller.is_kept_out(request, &policy.identity)
@@ -152,11 +169,11 @@ impl Callers {
         caller
     }
 
-    async fn target(&self, (namespace, name): &(String, String)) -> Target {
+    async fn target(&self, (namespace, name): &(String, String), until: Until) -> Target {
         let found = self.cluster.pod(namespace.clone(), name.clone());
-        match tokio::time::timeout(PATIENCE, found).await {
-            Ok(Ok(pod)) => pod.map_or(Target::Free, |pod| target(&pod)),
-            Ok(Err(Unread)) | Err(_) => Target::Unknown,
+        match until.answer(found).await {
+            Some(Ok(pod)) => pod.map_or(Target::Free, |pod| target(&pod)),
+            Some(Err(Unread)) | None => Target::Unknown,
         }
     }
 
@@ -166,6 +183,7 @@ impl Callers {
         request: &Request<'_>,
         policy: &Policy,
         keys: &Keys,
+        until: Until,
     ) -> Option<PodClaims> {
         let (namespace, account) = service_account(&request.user_info.username)?;
         if !self.guarded.load(Ordering::Relaxed) {
@@ -179,7 +197,7 @@ impl Callers {
         let known = self.asking.get(&key);
         let pod = match known.clone() {
             Some(pod) => pod,
-            None => self.read_asking(&key).await?,
+            None => self.read_asking(&key, until).await?,
         };
         if !pod.is(&key, account) {
             return None;
@@ -191,10 +209,13 @@ impl Callers {
         Some(claims)
     }
 
-    async fn read_asking(&self, (namespace, name, _): &asking::Key) -> Option<Asking> {
+    async fn read_asking(
+        &self,
+        (namespace, name, _): &asking::Key,
+        until: Until,
+    ) -> Option<Asking> {
         let found = self.cluster.pod(namespace.clone(), name.clone());
-        let found = tokio::time::timeout(PATIENCE, found).await.ok()?;
-        Asking::of(found.ok()??)
+        Asking::of(until.answer(found).await?.ok()??)
     }
 }
 

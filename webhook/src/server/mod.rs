@@ -5,6 +5,7 @@ mod authority;
 mod cached;
 mod caller;
 mod cluster;
+mod patience;
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 
 pub use caller::Callers;
 pub use cluster::{ApiServer, Cluster, Question, Unread};
+pub use patience::{Patience, Until};
 
 use crate::admission::{AdmissionError, Context, Keys, Policy, Scope, admit};
 use crate::audit;
@@ -32,8 +34,6 @@ use crate::review::{ReviewError, parse};
 
 /// etcd takes 1.5 MiB an object; a review of an UPDATE carries two.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
-/// The API server waits 5 s for an answer, as the chart registers it; what comes later is for nobody.
-const PATIENCE: Duration = Duration::from_secs(5);
 const JSON: &str = "application/json";
 
 /// The keys at this moment; replaced whole.
@@ -62,6 +62,7 @@ pub struct Webhook {
     pub policy: watch::Receiver<Arc<Policy>>,
     pub keys: Arc<CurrentKeys>,
     pub callers: Callers,
+    pub patience: Patience,
     pub metrics: Metrics,
     pub audit: AuditLog,
 }
@@ -75,8 +76,8 @@ enum HttpError {
     TooLarge,
     #[error("the body broke off: {0}")]
     Broken(#[source] axum::Error),
-    #[error("the request took longer than 5 s")]
-    TooSlow,
+    #[error("the request took longer than {0:?}, and the API server waits no longer")]
+    TooSlow(Duration),
     #[error(transparent)]
     Review(#[from] ReviewError),
     #[error(transparent)]
@@ -95,7 +96,7 @@ impl HttpError {
             Self::Review(_) | Self::Broken(_) => StatusCode::BAD_REQUEST,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Admission(error) => {
                 StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
@@ -129,15 +130,16 @@ async fn mutate(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let (patience, until) = (webhook.patience.whole(), webhook.patience.begin());
     let work = async {
         let body = read(&headers, body).await?;
-        webhook.answer(scope, &body).await
+        webhook.answer(scope, &body, until).await
     };
     // A defect must not take down the connection that other requests share.
-    let guarded = AssertUnwindSafe(tokio::time::timeout(PATIENCE, work)).catch_unwind();
+    let guarded = AssertUnwindSafe(tokio::time::timeout(patience, work)).catch_unwind();
     let answer = match guarded.await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => Err(HttpError::TooSlow),
+        Ok(Err(_)) => Err(HttpError::TooSlow(patience)),
         Err(_) => Err(HttpError::Defect),
     };
     match answer {
@@ -170,12 +172,12 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, HttpError> {
 }
 
 impl Webhook {
-    async fn answer(&self, scope: Scope, body: &[u8]) -> Result<Vec<u8>, HttpError> {
+    async fn answer(&self, scope: Scope, body: &[u8], until: Until) -> Result<Vec<u8>, HttpError> {
         let started = Instant::now();
         let request = parse(body)?;
         let keys = self.keys.get().ok_or(HttpError::NoKeys)?;
         let policy = Arc::clone(&self.policy.borrow());
-        let caller = self.callers.find(&request, &policy, &keys).await;
+        let caller = self.callers.find(&request, &policy, &keys, until).await;
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()

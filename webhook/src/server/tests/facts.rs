@@ -107,7 +107,9 @@ impl Asking {
     pub(super) async fn find(&self, review: &Value) -> Caller {
         let body = review.to_string();
         let request = parse(body.as_bytes()).unwrap();
-        self.callers.find(&request, &self.policy, &self.keys).await
+        let until = Patience::of(5).begin();
+        let found = self.callers.find(&request, &self.policy, &self.keys, until);
+        found.await
     }
 
     pub(super) async fn denied(&self, review: &Value) -> Option<String> {
