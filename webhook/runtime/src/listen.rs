@@ -22,6 +22,10 @@ use crate::tls::ServingTls;
 /// How long to wait after a failed accept: the usual cause, too many open files, passes by itself.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The longest headers, in bytes, and the most that is read ahead of a body: times all connections that is what strangers
+/// can make us keep.
+const READ_AHEAD: usize = 64 * 1024;
+
 /// Where a request came from, among its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub IpAddr);
@@ -167,7 +171,8 @@ async fn requests(
 ) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout);
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(READ_AHEAD);
     let router = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         request
@@ -214,25 +219,47 @@ mod tests {
         Arc::new(config).into()
     }
 
-    #[tokio::test]
-    async fn who_says_nothing_keeps_no_place() {
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+
+    async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &[u8]) -> String {
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// Without TLS, until what is beside the address is dropped.
+    async fn plain(limits: Limits) -> (std::net::SocketAddr, crate::shutdown::Trigger) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (_running, shutdown) = Shutdown::new();
+        let (running, shutdown) = Shutdown::new();
+        let router = Router::new().route("/", get(|| async { "served" }));
+        tokio::spawn(serve_plain(listener, router, limits, shutdown));
+        (address, running)
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_keeps_no_place() {
         let limits = Limits {
             max_connections: 1,
             header_timeout: Duration::from_millis(50),
             ..Limits::default()
         };
-        let router = Router::new().route("/", get(|| async { "served" }));
-        tokio::spawn(serve_plain(listener, router, limits, shutdown));
+        let (address, _running) = plain(limits).await;
         let _silent = TcpStream::connect(address).await.unwrap();
         let mut next = TcpStream::connect(address).await.unwrap();
-        let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-        next.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        next.read_to_string(&mut answer).await.unwrap();
+        let answer = answer(&mut next, REQUEST).await;
         assert!(answer.ends_with("served"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn headers_without_end_are_not_kept() {
+        let (address, _running) = plain(Limits::default()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut endless = b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ".to_vec();
+        endless.resize(READ_AHEAD, b'x');
+        let answer = answer(&mut stream, &endless).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     }
 
     #[tokio::test]
@@ -253,10 +280,7 @@ mod tests {
             .unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let mut stream = trusting(&made.cert).connect(name, stream).await.unwrap();
-        let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-        stream.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
+        let answer = answer(&mut stream, REQUEST).await;
         assert!(answer.ends_with("127.0.0.1"), "{answer}");
     }
 }
