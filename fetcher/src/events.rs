@@ -130,18 +130,34 @@ impl Recorder {
     }
 }
 
-/// Sends notices, one after the other, until the recorder is gone.
+/// Sends notices, one after the other, until the recorder is gone. That a right is missing is said once, until one is
+/// sent again.
 pub async fn send_all(client: Client, mut waiting: Waiting, metrics: Metrics) {
+    let mut said = false;
     while let Some(notice) = waiting.next().await {
         let (sent, ()) = tokio::join!(timeout(LIMIT, send(&client, notice)), sleep(PACE));
         let problem = match sent {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => error.to_string(),
+            Ok(Ok(())) => {
+                said = false;
+                continue;
+            }
+            Ok(Err(error)) => {
+                if is_forbidden(&error) && !std::mem::replace(&mut said, true) {
+                    tracing::warn!(%error, "pods hear nothing: let kube2hadoop-fetcher create events in their namespaces");
+                }
+                error.to_string()
+            }
             Err(late) => late.to_string(),
         };
         metrics.events_dropped.inc();
         tracing::debug!(problem, "an Event was not sent");
     }
+}
+
+/// By RBAC: a namespace that is being deleted takes none either.
+fn is_forbidden(error: &kube::Error) -> bool {
+    let denied = |message: &str| message.contains("cannot create resource");
+    matches!(error, kube::Error::Api(status) if status.code == 403 && denied(&status.message))
 }
 
 async fn send(client: &Client, notice: Notice) -> kube::Result<()> {
