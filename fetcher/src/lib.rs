@@ -17,6 +17,7 @@ pub mod issue;
 pub mod ledger;
 pub mod lifecycle;
 pub mod metrics;
+pub mod read_once;
 pub mod serve;
 pub mod service;
 pub mod serving_cert;

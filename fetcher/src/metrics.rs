@@ -62,6 +62,8 @@ pub struct Metrics {
     /// Tokens that were issued and have no place in the shared ledger yet.
     pub ledger_unplaced: Gauge,
     pub hadoop_issues: Family<Outcome, Counter>,
+    /// Files that are read at the start only, and are not what they were.
+    pub read_once_changed: Gauge,
     /// Whether tokens that were held are still known: `known`, `unknown` or `undecided`.
     pub hadoop_checks: Family<Outcome, Counter>,
     /// Tokens in answers to pods; the issues among them are few where jobs share.
@@ -98,6 +100,7 @@ impl Metrics {
             ledger_keys: Gauge::default(),
             ledger_unplaced: Gauge::default(),
             hadoop_issues: Family::default(),
+            read_once_changed: Gauge::default(),
             hadoop_checks: Family::default(),
             handed_out: Family::default(),
             hadoop_degraded: Family::default(),
@@ -146,6 +149,11 @@ impl Metrics {
             "hadoop_issues",
             "Calls for new tokens by outcome",
             self.hadoop_issues.clone(),
+        );
+        to.register(
+            "read_once_changed",
+            "Files that are read at the start only and have changed since: restart the fetcher",
+            self.read_once_changed.clone(),
         );
         to.register(
             "hadoop_checks",

@@ -32,6 +32,7 @@ use crate::ledger::{Ledger, Rules, Sharing};
 use crate::lifecycle;
 use crate::lifecycle::deeds::Services;
 use crate::metrics::Metrics;
+use crate::read_once::ReadOnce;
 use crate::serving_cert::{self, Bundle};
 use crate::stamp_keys::{self, StampKeys};
 
@@ -70,6 +71,7 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
     let metrics = Metrics::new(&mut registry);
     let (changes, standing) = Standing::new(&config);
     let readiness = Readiness::new();
+    let read_once = ReadOnce::of(&config);
     let configured = Configured::new(&config, standing.deny.clone(), metrics.clone())?
         .remarking(readiness.clone());
     let services = configured.token_services();
@@ -81,6 +83,7 @@ pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
         None => None,
     };
     let shutdown = Shutdown::on_signals();
+    tokio::spawn(read_once.follow(metrics.clone(), shutdown.clone()));
     let followed = Followed::new(file, Changes::LIVE, metrics.reloads.clone());
     tokio::spawn(followed.follow(move |file| changes.put_in_force(file), shutdown.clone()));
     let parts = Parts {

@@ -1,6 +1,7 @@
 //! The [`Issuer`] of the operator's Hadoop configuration.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -235,9 +236,15 @@ pub fn settings(config: &Config, deny: watch::Receiver<DenyList>) -> Settings {
 
 /// The file that libkrb5 itself reads first; without one, pods still learn our own realm.
 fn krb5_conf() -> String {
+    std::fs::read_to_string(krb5_conf_path()).unwrap_or_default()
+}
+
+/// Where that file is.
+#[must_use]
+pub fn krb5_conf_path() -> PathBuf {
     let named = std::env::var("KRB5_CONFIG").unwrap_or_default();
     let first = named.split(':').find(|path| !path.is_empty());
-    std::fs::read_to_string(first.unwrap_or("/etc/krb5.conf")).unwrap_or_default()
+    first.unwrap_or("/etc/krb5.conf").into()
 }
 
 #[cfg(test)]

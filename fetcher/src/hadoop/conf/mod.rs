@@ -25,7 +25,7 @@ pub use web::Web;
 pub use yarn::{ResourceManager, Yarn};
 
 /// In the order in which they are loaded.
-pub(super) const FILES: [&str; 3] = [CORE, "hdfs-site.xml", "yarn-site.xml"];
+pub const FILES: [&str; 3] = [CORE, "hdfs-site.xml", "yarn-site.xml"];
 /// The one that every cluster has.
 const CORE: &str = "core-site.xml";
 /// Keys that old configurations still use, and what they are called now.
