@@ -39,7 +39,7 @@ pub(super) fn a_pod_keeps_its_quality_of_service_and_its_namespaces_limits(
     let small = [(of_container, at_most("200m"))];
     ranked(scene, "guaranteed", &small, ["Guaranteed", "200m"])?;
     ranked(scene, "defaulted", &[], ["Burstable", "500m"])?;
-    let both = [(of_pod, at_most("400m")), (of_container, at_most("200m"))];
+    let both = [of_pod, of_container].map(|holder| (holder, at_most("200m")));
     ranked(scene, "both", &both, ["Guaranteed", "200m"])?;
     // Its container has the range's limit by now.
     let whole = [(of_pod, at_most("1"))];
