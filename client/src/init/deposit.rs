@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::settings::Settings;
 use super::trust;
 
-/// Configuration and CAs are no secret, and other users of the pod read it.
+/// Configuration and CAs are no secret, and other users of the pod read them.
 const CONF_MODE: u32 = 0o444;
 
 /// Whether credentials were written before, by whomever.
@@ -31,24 +31,17 @@ pub(super) fn deposit(settings: &Settings, answer: &TokenResponse) -> Result<(),
     let conf = settings.dir.join(CONF);
     within(&conf, ensure_dir(&conf))?;
     for (name, content) in &answer.conf {
-        let name = name.as_str();
-        within(
-            &conf.join(name),
-            replace(&conf, name, &content.0, CONF_MODE),
-        )?;
+        put(&conf, name.as_str(), &content.0, CONF_MODE)?;
     }
     if let Some(ca) = &answer.ca {
-        within(
-            &settings.dir.join(trust::FILE),
-            replace(&settings.dir, trust::FILE, ca.as_bytes(), CONF_MODE),
-        )?;
+        put(&settings.dir, trust::FILE, ca.as_bytes(), CONF_MODE)?;
     }
     let content = answer.credentials.expose();
-    within(
-        &settings.dir.join(CREDENTIALS),
-        replace(&settings.dir, CREDENTIALS, content, settings.file_mode),
-    )?;
-    Ok(())
+    put(&settings.dir, CREDENTIALS, content, settings.file_mode)
+}
+
+fn put(dir: &Path, name: &str, content: &[u8], mode: u32) -> Result<(), Failure> {
+    within(&dir.join(name), replace(dir, name, content, mode))
 }
 
 fn within<T>(path: &Path, result: io::Result<T>) -> Result<T, Failure> {
