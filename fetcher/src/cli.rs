@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use kube2hadoop_runtime::config::File;
+use kube2hadoop_runtime::config::{EXIT_CODE, File};
 use kube2hadoop_runtime::logging::{self, LogFormat};
 use kube2hadoop_stamp::HadoopUser;
 use prometheus_client::registry::Registry;
@@ -13,9 +13,6 @@ use crate::config::{Config, ConfigError, Standing};
 use crate::issue::configured::Configured;
 use crate::metrics::Metrics;
 use crate::{chain, doctor, serve};
-
-/// EX_USAGE of sysexits.h: the configuration has to change before a restart can help.
-const BAD_CONFIG: u8 = 64;
 
 /// Proves which pod asks, and hands out Hadoop delegation tokens of its user.
 #[derive(Debug, Parser)]
@@ -56,7 +53,7 @@ impl Cli {
             Err(error) => {
                 let problem = chain::text(&error);
                 tracing::error!(%problem, "the configuration cannot be used");
-                return BAD_CONFIG.into();
+                return EXIT_CODE.into();
             }
         };
         match self.command {
@@ -85,7 +82,7 @@ fn check(config: &Config) -> ExitCode {
                 problem = chain::text(&error),
                 "the configuration cannot be used"
             );
-            BAD_CONFIG.into()
+            EXIT_CODE.into()
         }
     }
 }
@@ -96,7 +93,7 @@ async fn serve_until_asked_to_stop(config: Config, file: File) -> ExitCode {
         Err(error) => {
             tracing::error!(error = chain::text(&error), "stopped");
             if error.is_config() {
-                BAD_CONFIG.into()
+                EXIT_CODE.into()
             } else {
                 ExitCode::FAILURE
             }

@@ -9,7 +9,7 @@ use super::nobody::Nobody;
 use super::origin::{Owned, fits, resolved};
 use super::run_as::{Authority, Grant, Verdict};
 
-pub(super) const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
+pub(crate) const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 
 /// What is asked about: one pod, or one pod template.
 #[derive(Clone, Copy, Debug)]

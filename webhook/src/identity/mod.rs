@@ -16,6 +16,7 @@ use serde::Deserialize;
 use crate::pod::Metadata;
 
 pub use controllers::Controllers;
+pub(crate) use decide::SERVICE_ACCOUNT;
 pub use decide::{Facts, Identity, Rule, Subject, decide};
 pub use group_filter::{FilterError, GroupFilter, Names};
 pub use ldap::{Bind, Directory, LdapError, LdapPolicy, Server};
@@ -70,7 +71,7 @@ impl IdentityPolicy {
 
     /// The Hadoop user of a person. What acts as a service account may be any editor of its namespace.
     pub fn person(&self, username: &str) -> Option<HadoopUser> {
-        let person = !username.starts_with(decide::SERVICE_ACCOUNT);
+        let person = !username.starts_with(SERVICE_ACCOUNT);
         self.mapped(username).filter(|_| person)?.1.ok()
     }
 

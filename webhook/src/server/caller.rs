@@ -13,10 +13,10 @@ use super::cached::Cached;
 use super::cluster::{Cluster, Unread};
 use super::patience::Until;
 use crate::admission::{Caller, Connect, Keys, Policy, Target, asks, is_way_in};
+use crate::identity::SERVICE_ACCOUNT;
 use crate::ldap::Directories;
 use crate::review::{Operation, Request};
 
-const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 /// How long a connection may be refused without reading the pod anew.
 const REFUSED: Duration = Duration::from_secs(5);
 pub(super) const BOUND: usize = 1024;
