@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::attest::PodRef;
 use crate::metrics::Metrics;
@@ -18,8 +18,6 @@ use crate::metrics::Metrics;
 const QUEUE: usize = 1024;
 /// So many wait that are said once only: those of the largest jobs, about 10 MB.
 const ONCE_QUEUE: usize = 16_384;
-/// A call that takes longer holds up the others.
-const LIMIT: Duration = Duration::from_secs(5);
 /// The API server has other work: no more than a hundred Events in a second.
 const PACE: Duration = Duration::from_millis(10);
 /// The API server's own limit of an Event's message.
@@ -130,27 +128,22 @@ impl Recorder {
     }
 }
 
-/// Sends notices, one after the other, until the recorder is gone. That a right is missing is said once, until one is
+/// Sends notices, one after the other, until the recorder is gone; the client's calls must end whatever becomes of the API
+/// server. That a right is missing is said once, until one is
 /// sent again.
 pub async fn send_all(client: Client, mut waiting: Waiting, metrics: Metrics) {
     let mut said = false;
     while let Some(notice) = waiting.next().await {
-        let (sent, ()) = tokio::join!(timeout(LIMIT, send(&client, notice)), sleep(PACE));
-        let problem = match sent {
-            Ok(Ok(())) => {
-                said = false;
-                continue;
-            }
-            Ok(Err(error)) => {
-                if is_forbidden(&error) && !std::mem::replace(&mut said, true) {
-                    tracing::warn!(%error, "pods hear nothing: let kube2hadoop-fetcher create events in their namespaces");
-                }
-                error.to_string()
-            }
-            Err(late) => late.to_string(),
+        let (sent, ()) = tokio::join!(send(&client, notice), sleep(PACE));
+        let Err(error) = sent else {
+            said = false;
+            continue;
         };
         metrics.events_dropped.inc();
-        tracing::debug!(problem, "an Event was not sent");
+        tracing::debug!(%error, "an Event was not sent");
+        if is_forbidden(&error) && !std::mem::replace(&mut said, true) {
+            tracing::warn!(%error, "pods hear nothing: let kube2hadoop-fetcher create events in their namespaces");
+        }
     }
 }
 
@@ -224,6 +217,8 @@ mod tests {
     use http::{Request, Response};
     use http_body_util::BodyExt;
     use kube::client::Body;
+    use kube2hadoop_runtime::api_server::Clients;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -314,9 +309,12 @@ mod tests {
         silent.pod.namespace = "silent".into();
         recorder.record_once(silent);
         recorder.record(notice("web-1", ""));
-        let client = Client::new(server, "default");
+        let client = Clients::new(Client::new(server, "default")).calls;
         tokio::spawn(send_all(client, waiting, metrics.clone()));
-        let event = timeout(2 * LIMIT, heard.recv()).await.unwrap().unwrap();
+        let event = timeout(Duration::from_secs(10), heard.recv())
+            .await
+            .unwrap()
+            .unwrap();
         let event: Event = serde_json::from_slice(&event).unwrap();
         assert_eq!(event.involved_object.name.as_deref(), Some("web-1"));
         assert_eq!(metrics.events_dropped.get(), 1);

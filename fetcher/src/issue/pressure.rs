@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use kube2hadoop_runtime::shutdown::{Shutdown, Trigger};
 use kube2hadoop_stamp::HadoopUser;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::HadoopLimits;
@@ -34,7 +34,7 @@ pub struct Pressure {
     state: Mutex<State>,
     places: Places,
     limits: HadoopLimits,
-    closed: watch::Sender<bool>,
+    closing: (Trigger, Shutdown),
 }
 
 #[derive(Default)]
@@ -97,18 +97,18 @@ impl Pressure {
             state: Mutex::default(),
             places: Places::new(limits.concurrency),
             limits,
-            closed: watch::Sender::default(),
+            closing: Shutdown::new(),
         }
     }
 
     /// From now on no call begins. Who waits is turned away at once; calls under way keep their places.
     pub fn close(&self) {
-        self.closed.send_replace(true);
+        self.closing.0.request();
     }
 
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        *self.closed.borrow()
+        self.closing.1.is_requested()
     }
 
     /// Whether a call for this user would be turned away now.
@@ -122,13 +122,9 @@ impl Pressure {
     /// # Errors
     /// Where too many wait, or the wait would be too long, or no call begins any more.
     pub async fn turn(&self, user: &HadoopUser) -> Result<Place, Busy> {
-        let closed = async {
-            // The sender is here, so the channel is open.
-            let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
-        };
         tokio::select! {
             biased;
-            () = closed => Err(self.lock().busy(Duration::ZERO, &self.limits)),
+            () = self.closing.1.requested() => Err(self.lock().busy(Duration::ZERO, &self.limits)),
             turn = self.wait(user) => turn,
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube2hadoop_runtime::shutdown::{Shutdown, Trigger};
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::RECHECK_MILLIS;
@@ -41,7 +41,7 @@ pub struct Sharing {
     /// Tokens that found no place in the ledger yet.
     unplaced: UnderWay,
     /// Whether they have little time left to find one.
-    hurry: watch::Sender<bool>,
+    hurry: (Trigger, Shutdown),
 }
 
 /// What a look at the store came to.
@@ -81,7 +81,7 @@ impl Sharing {
         Self {
             store: None,
             unplaced: UnderWay::default(),
-            hurry: watch::Sender::default(),
+            hurry: Shutdown::new(),
         }
     }
 
@@ -110,7 +110,7 @@ impl Sharing {
 
     /// Tokens without a place are brought there at once, or every second from now on.
     pub(super) fn hurry(&self) {
-        self.hurry.send_replace(true);
+        self.hurry.0.request();
     }
 
     /// Waits until every token that was issued has its place.
@@ -193,7 +193,7 @@ impl Sharing {
 
     fn remember(&self, store: &Arc<dyn Store>, question: Question<'_>, issued: &Arc<Issued>) {
         let begun = self.unplaced.begin();
-        let hurry = self.hurry.clone();
+        let hurry = self.hurry.1.clone();
         remember(store, question.key, issued, question.clock, (begun, hurry));
     }
 }

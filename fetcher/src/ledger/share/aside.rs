@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use kube2hadoop_runtime::shutdown::Shutdown;
 use tokio::time::sleep;
 
 use crate::clock::Clock;
@@ -54,7 +54,7 @@ pub(super) fn remember(
     key: &Key,
     issued: &Arc<Issued>,
     clock: &Clock,
-    (begun, hurry): (Begun, watch::Sender<bool>),
+    (begun, hurry): (Begun, Shutdown),
 ) {
     let (store, key, clock) = (Arc::clone(store), key.clone(), clock.clone());
     let expires_at = issued.expires_at;
@@ -80,17 +80,13 @@ pub(super) fn remember(
 }
 
 /// Pauses, and gives the next pause. Whoever is in a hurry is woken, and sleeps no more than the first one.
-async fn rest(pause: Duration, hurry: &watch::Sender<bool>) -> Duration {
-    if *hurry.borrow() {
+async fn rest(pause: Duration, hurry: &Shutdown) -> Duration {
+    if hurry.is_requested() {
         sleep(FIRST_PAUSE).await;
         return FIRST_PAUSE;
     }
-    let woken = async {
-        // The sender is here, so the channel is open.
-        let _ = hurry.subscribe().wait_for(|hurry| *hurry).await;
-    };
     tokio::select! {
-        () = woken => FIRST_PAUSE,
+        () = hurry.requested() => FIRST_PAUSE,
         () = sleep(pause) => (pause * 2).min(LAST_PAUSE),
     }
 }
