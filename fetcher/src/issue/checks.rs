@@ -54,10 +54,14 @@ impl Default for Checks {
 
 impl Checks {
     pub(super) async fn verdict(&self, service: &dyn TokenService, issued: &Issued) -> Verdict {
+        // Who waits in vain for a place waits for others like it: that says nothing about the service.
+        let Ok(_place) = timeout(PATIENCE, self.places.acquire()).await else {
+            return Verdict::Undecided;
+        };
         if self.paused().is_some_and(|until| Instant::now() < until) {
             return Verdict::Undecided;
         }
-        let asked = timeout(PATIENCE, self.ask(service, issued)).await;
+        let asked = timeout(PATIENCE, ask(service, issued)).await;
         asked.unwrap_or_else(|_| {
             tracing::warn!(
                 service = service.name(),
@@ -68,28 +72,27 @@ impl Checks {
         })
     }
 
-    async fn ask(&self, service: &dyn TokenService, issued: &Issued) -> Verdict {
-        let _place = self.places.acquire().await;
-        let mut verdict = Verdict::Known;
-        for token in issued.distinct() {
-            match service.is_known(token).await {
-                Ok(true) => {}
-                Ok(false) => return Verdict::Unknown,
-                Err(error) => {
-                    let error = chain::text(&error);
-                    tracing::debug!(service = service.name(), error, "a token was not checked");
-                    verdict = Verdict::Undecided;
-                }
-            }
-        }
-        verdict
-    }
-
     fn paused(&self) -> MutexGuard<'_, Option<Instant>> {
         self.paused_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn ask(service: &dyn TokenService, issued: &Issued) -> Verdict {
+    let mut verdict = Verdict::Known;
+    for token in issued.distinct() {
+        match service.is_known(token).await {
+            Ok(true) => {}
+            Ok(false) => return Verdict::Unknown,
+            Err(error) => {
+                let error = chain::text(&error);
+                tracing::debug!(service = service.name(), error, "a token was not checked");
+                verdict = Verdict::Undecided;
+            }
+        }
+    }
+    verdict
 }
 
 #[cfg(test)]

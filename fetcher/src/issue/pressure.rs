@@ -69,7 +69,7 @@ impl Rhythm {
     }
 }
 
-/// Waits for a moment. Of one that has come the timer would still make a millisecond, its least.
+/// Waits for a moment. One that has come is not slept for: the timer sleeps for a millisecond at the least.
 async fn moment(at: Instant) {
     if at > Instant::now() {
         sleep_until(at).await;

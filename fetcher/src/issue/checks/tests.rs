@@ -109,3 +109,13 @@ async fn many_jobs_at_once_press_hadoop_no_harder() {
     assert!(all.iter().all(|verdict| *verdict == Verdict::Known));
     assert_eq!(service.most_at_once.load(Ordering::SeqCst), AT_A_TIME);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_that_a_slow_hadoop_cannot_answer_in_time_does_not_count_as_its_silence() {
+    let mut service = Service::new(Some(Ok(true)));
+    service.takes = PATIENCE / 2;
+    let (checks, issued) = (Checks::default(), issued(1));
+    let all = join_all((0..4 * AT_A_TIME).map(|_| checks.verdict(&service, &issued))).await;
+    assert!(all.contains(&Verdict::Known) && all.contains(&Verdict::Undecided));
+    assert_eq!(checks.verdict(&service, &issued).await, Verdict::Known);
+}
