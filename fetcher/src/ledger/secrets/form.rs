@@ -224,18 +224,13 @@ impl<'a> Notes<'a> {
             WORN => Some(self.since()?),
             _ => return None,
         };
-        let issued_at = self.millis(ISSUED)?;
         Some(Live {
-            issued_at,
-            // Records of older versions lack it: nobody renewed them.
-            renewed_at: self.millis(RENEWED).unwrap_or(issued_at),
+            issued_at: self.millis(ISSUED)?,
+            renewed_at: self.millis(RENEWED)?,
             expires_at: self.millis(EXPIRES)?,
             max_date: self.millis(MAX_DATE)?,
             sequence_number: self.get(SEQUENCE)?.parse().ok()?,
-            tokens: self
-                .get(TOKENS)
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(1),
+            tokens: self.get(TOKENS)?.parse().ok()?,
             worn,
         })
     }
