@@ -128,9 +128,8 @@ impl Recorder {
     }
 }
 
-/// Sends notices, one after the other, until the recorder is gone; the client's calls must end whatever becomes of the API
-/// server. That a right is missing is said once, until one is
-/// sent again.
+/// Sends notices, one after the other, until the recorder is gone; the client's calls must end whatever becomes of the
+/// API server. That a right is missing is said once, until one is sent again.
 pub async fn send_all(client: Client, mut waiting: Waiting, metrics: Metrics) {
     let mut said = false;
     while let Some(notice) = waiting.next().await {

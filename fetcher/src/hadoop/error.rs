@@ -124,7 +124,7 @@ impl TicketFault {
 }
 
 impl HadoopError {
-    /// Stable name: the last part of the problem's `type`, and a metric label.
+    /// Stable name: a metric label.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         self.told().0

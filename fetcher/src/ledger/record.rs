@@ -48,7 +48,7 @@ pub struct Entry {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Since when by its holder's clock is left out: ours may be minutes from it.
+    /// Without the time that its holder noted: the clocks may be minutes apart.
     Claimed,
     Live(Live),
 }

@@ -108,7 +108,7 @@ impl Sharing {
         }
     }
 
-    /// Tokens without a place are brought there at once, or every second from now on.
+    /// Tokens without a place are tried again at once, and every second from then on.
     pub(super) fn hurry(&self) {
         self.hurry.0.request();
     }

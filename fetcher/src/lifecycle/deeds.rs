@@ -66,7 +66,7 @@ impl Doer {
         }
     }
 
-    /// A record that only seems to be gone would have no leader any more: the watch is silent about what did not change.
+    /// Gone only if it is: the watch tells nothing of a record that did not change, and nobody would look after it any more.
     async fn delete(&self, entry: &Entry) -> Result<Outcome, Undone> {
         let version = entry.version.clone();
         match self.store.delete(&entry.place, version).await? {

@@ -63,7 +63,6 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lifecycle::timing::share;
 
     fn name(number: usize) -> Name {
         Arc::from(format!("token-{number}"))
@@ -83,31 +82,5 @@ mod tests {
         schedule.remove(&name(2));
         assert!(schedule.is_empty());
         schedule.remove(&name(2));
-    }
-
-    /// Issued in one minute, renewed over hours: no minute sees them all.
-    #[test]
-    fn a_million_tokens_are_spread_and_none_is_late() {
-        const MINUTE: u64 = 60_000;
-        const DAY: u64 = 24 * 60 * MINUTE;
-        const TOKENS: u64 = 1_000_000;
-        let mut schedule = Schedule::default();
-        for number in 0..TOKENS {
-            let name: Name = format!("token-{number}").into();
-            let part = 0.5 + 0.2 * share(&name, 0);
-            let issued = number % MINUTE;
-            schedule.set(&name, issued + (part * DAY as f64) as u64);
-        }
-        let (mut busiest, mut renewed) = (0, 0);
-        for now in (0..DAY).step_by(MINUTE as usize) {
-            let in_this_minute = std::iter::from_fn(|| schedule.pop_due(now)).count();
-            busiest = busiest.max(in_this_minute);
-            renewed += in_this_minute;
-        }
-        assert_eq!(renewed as u64, TOKENS, "each within its day");
-        assert!(
-            busiest < 2 * TOKENS as usize / (24 * 60 / 5),
-            "{busiest} in one minute"
-        );
     }
 }

@@ -12,7 +12,7 @@ pub struct Shutdown {
     requested: watch::Receiver<bool>,
 }
 
-/// Asks for shutdown; tests hold it in place of the signals.
+/// Asks for shutdown in place of the signals: of a part of the process, or in a test.
 #[derive(Debug)]
 pub struct Trigger(watch::Sender<bool>);
 

@@ -63,8 +63,8 @@ pub(super) fn admit(request: &Request<'_>, context: &Context<'_>) -> Decision {
 }
 
 impl Caller {
-    /// Would the caller gain by entering the pod? Not who is that Hadoop user anyhow: the submitter, a person mapped
-    /// to it, or a pod that runs as it.
+    /// Would entering the pod make the caller somebody else? Not the submitter, nor a person who is mapped to its
+    /// Hadoop user, nor a pod that runs as it.
     pub fn is_kept_out(&self, request: &Request<'_>, policy: &IdentityPolicy) -> bool {
         let (user, submitter) = match &self.target {
             Some(Target::Stamped { user, submitter }) => (user, submitter),

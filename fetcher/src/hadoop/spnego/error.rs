@@ -89,7 +89,7 @@ impl SpnegoError {
         )
     }
 
-    /// Stable name for metrics and the problem's type.
+    /// Stable name: a metric label.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
