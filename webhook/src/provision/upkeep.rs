@@ -30,6 +30,8 @@ pub struct Upkeep {
     guards: Lookout,
     guards_required: bool,
     guarded: Arc<AtomicBool>,
+    /// What was said last about the guards; empty where all are in place.
+    unguarded: String,
     keys: Arc<CurrentKeys>,
     provisioned: Gate,
     guard_gate: Gate,
@@ -52,6 +54,7 @@ impl Upkeep {
             guards: Lookout::new(config.guards.all()),
             guards_required: config.policy.require_token_guard,
             guarded,
+            unguarded: String::new(),
             keys,
             provisioned: readiness.gate("provisioned"),
             guard_gate: readiness.gate("guards"),
@@ -115,9 +118,15 @@ impl Upkeep {
         let problems = self.guards.look(&self.shared.client).await;
         let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let reasons = reasons.join("; ");
-        let before = self.guarded.swap(problems.is_empty(), Ordering::Relaxed);
-        if before && !problems.is_empty() {
-            tracing::warn!(reasons, "without guards no pod's own submissions inherit");
+        self.guarded.store(problems.is_empty(), Ordering::Relaxed);
+        if self.unguarded != reasons {
+            match problems.is_empty() {
+                true => tracing::info!("the guards are in place"),
+                false => {
+                    tracing::warn!(reasons, "without guards no pod's own submissions inherit");
+                }
+            }
+            self.unguarded.clone_from(&reasons);
         }
         if problems.is_empty() || !self.guards_required {
             self.guard_gate.ready();
