@@ -71,13 +71,8 @@ impl Shared {
     /// The CA as it is by now.
     pub(super) async fn authority(&self, now: u64) -> Result<Authority, ProvisionError> {
         let ages = Ages::of(u64::from(self.lifetimes.ca_days) * DAY);
-        let mut authority = None;
-        agree::<_, CaError>(&self.secrets(), &self.secrets.ca, |data| {
-            authority = Some(Authority::advance(data, now, ages)?);
-            Ok(())
-        })
-        .await?;
-        authority.ok_or(ProvisionError::Ca(CaError::Damaged("it was not read")))
+        let advance = |data: &mut _| Authority::advance(data, now, ages);
+        Ok(agree(&self.secrets(), &self.secrets.ca, advance).await?)
     }
 
     /// A certificate of our own, where there is none or its time has come.
@@ -116,7 +111,7 @@ impl Shared {
         };
         let bundle = ByteString(authority.bundle().into_bytes());
         let wanted = self.wanted(&self.services.fetcher);
-        agree::<_, CaError>(&self.secrets(), secret, |data| {
+        agree(&self.secrets(), secret, |data| {
             let text = |key| {
                 let bytes: Option<&ByteString> = data.get(key);
                 bytes.and_then(|bytes| std::str::from_utf8(&bytes.0).ok())
@@ -143,24 +138,19 @@ impl Shared {
             data.insert("ca.crt".into(), bundle.clone());
             Ok(())
         })
-        .await?;
-        Ok(())
+        .await
     }
 
     /// The signing key, and all public keys, which are published.
     pub(super) async fn keys(&self, now: u64) -> Result<(SigningKey, VerifyingKeys), SigningError> {
         let days = u64::from(self.lifetimes.signing_key_days);
         let life = (days > 0).then_some(days * DAY);
-        let mut data =
-            agree::<_, SigningError>(&self.secrets(), &self.secrets.signing_keys, |data| {
-                signing::advance(data, now, life)?;
-                Ok(())
-            })
-            .await?;
-        let (signing, verifying) = signing::advance(&mut data, now, life)?;
+        let advance = |data: &mut _| signing::advance(data, now, life);
+        let name = &self.secrets.signing_keys;
+        let (signing, verifying) = agree(&self.secrets(), name, advance).await?;
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
         let jwks = verifying.to_jwks();
-        agree::<_, AgreeError>(&maps, &self.stamp_keys, |data| {
+        agree::<_, _, AgreeError>(&maps, &self.stamp_keys, |data| {
             data.insert("keys.json".into(), jwks.clone());
             Ok(())
         })
