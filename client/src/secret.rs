@@ -17,10 +17,12 @@ impl SecretBytes {
         &self.0
     }
 
+    /// How many bytes there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -17,6 +17,7 @@ pub struct Pod<'a> {
     pub spec: Spec<'a>,
 }
 
+/// What of `metadata` a decision rests on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata<'a> {
@@ -32,6 +33,7 @@ pub struct Metadata<'a> {
     pub owner_references: Option<Vec<OwnerReference<'a>>>,
 }
 
+/// One of `metadata.ownerReferences`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerReference<'a> {
@@ -45,6 +47,7 @@ pub struct OwnerReference<'a> {
     pub controller: Option<bool>,
 }
 
+/// What of `spec` injecting rests on.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spec<'a> {
@@ -69,6 +72,7 @@ pub struct Spec<'a> {
     pub node_selector: Option<Entries<'a>>,
 }
 
+/// One of the containers or init containers.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Container<'a> {
@@ -93,6 +97,7 @@ pub struct Resources<'a> {
     pub limits: Option<Entries<'a>>,
 }
 
+/// A variable of a container; `value` is none where it comes from elsewhere.
 #[derive(Debug, Deserialize)]
 pub struct Env<'a> {
     #[serde(borrow)]
@@ -101,6 +106,7 @@ pub struct Env<'a> {
     pub value: Option<Text<'a>>,
 }
 
+/// One of a container's `volumeMounts`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mount<'a> {
@@ -116,6 +122,7 @@ pub struct Mount<'a> {
     pub sub_path_expr: Option<Text<'a>>,
 }
 
+/// As whom it runs: of a pod or of a container.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecurityContext {

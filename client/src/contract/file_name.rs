@@ -17,6 +17,7 @@ pub struct FileNameError(String);
 pub struct FileName(String);
 
 impl FileName {
+    /// The name; no part of it is a path.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The media type of a [`Problem`] (RFC 9457).
 pub const PROBLEM_CONTENT_TYPE: &str = "application/problem+json";
 
 /// Why no token was given, in the form of RFC 9457.
@@ -29,6 +30,7 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// A problem of this type; `detail` is for the owner of the pod, and holds no secret.
     pub fn new(problem_type: ProblemType, detail: impl Into<String>) -> Self {
         Self {
             problem_type: problem_type.uri().to_owned(),
@@ -40,6 +42,7 @@ impl Problem {
         }
     }
 
+    /// Names the request, as the log of the fetcher does.
     #[must_use]
     pub fn with_request_id(mut self, id: impl Into<String>) -> Self {
         self.request_id = Some(id.into());
@@ -62,6 +65,7 @@ macro_rules! problem_types {
         pub enum ProblemType { $($(#[$doc])* $variant,)* }
 
         impl ProblemType {
+            /// Every type, in the order of its definition.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// The `type` member.
@@ -74,14 +78,17 @@ macro_rules! problem_types {
                 match self { $(Self::$variant => $name,)* }
             }
 
+            /// The `title` member: one for each type.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
             }
 
+            /// The HTTP status of the answer.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$variant => $status,)* }
             }
 
+            /// Whether the same request may succeed later without anybody changing anything.
             pub const fn retryable(self) -> bool {
                 match self { $(Self::$variant => problem_types!(@$retry),)* }
             }

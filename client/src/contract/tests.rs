@@ -11,7 +11,7 @@ fn an_answer_has_the_documented_shape() {
         )]),
         user: "alice".to_owned(),
         expires_at: Timestamp::from_unix_seconds(1_769_860_800),
-        refresh_at: Timestamp::from_unix_millis(1_769_857_200_999),
+        refresh_at: Timestamp::from_unix_seconds(1_769_857_200),
         ca: Some("PEM".to_owned()),
     };
     let json = serde_json::json!({

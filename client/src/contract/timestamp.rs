@@ -28,16 +28,13 @@ impl Timestamp {
         Self(seconds.min(LAST))
     }
 
-    /// Hadoop's unit. Negative ones become 1970, fractions are cut.
-    pub fn from_unix_millis(millis: i64) -> Self {
-        Self::from_unix_seconds(u64::try_from(millis).unwrap_or(0) / 1000)
-    }
-
+    /// By the clock of this machine; 1970 where it stands before that.
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self::from_unix_seconds(since.map_or(0, |since| since.as_secs()))
     }
 
+    /// Whole seconds since 1970, UTC.
     pub fn unix_seconds(self) -> u64 {
         self.0
     }

@@ -64,6 +64,7 @@ impl Token {
         Ok(token)
     }
 
+    /// As `Token.encodeToUrlString` of Hadoop writes it: URL-safe base64 without padding.
     pub fn to_url_string(&self) -> SecretString {
         let mut writer = Writer::with_capacity(self.written_size());
         self.write(&mut writer);
@@ -91,10 +92,6 @@ impl Token {
     /// The raw identifier. Enough to cancel a token at a NameNode, so it is kept as a secret.
     pub fn identifier(&self) -> &SecretBytes {
         &self.identifier
-    }
-
-    pub fn password(&self) -> &SecretBytes {
-        &self.password
     }
 
     /// For example `HDFS_DELEGATION_TOKEN` or `kms-dt`.

@@ -20,10 +20,12 @@ impl Ops {
         self.write("add", path, Some(&value));
     }
 
+    /// Replaces a value that is there.
     pub fn replace<'a>(&mut self, path: impl IntoIterator<Item = &'a str>, value: impl Serialize) {
         self.write("replace", path, Some(&value));
     }
 
+    /// Takes a value away that is there.
     pub fn remove<'a>(&mut self, path: impl IntoIterator<Item = &'a str>) {
         self.write::<Value>("remove", path, None);
     }
@@ -54,6 +56,7 @@ impl Ops {
         }
     }
 
+    /// Whether nothing would change.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty() && self.broken.is_none()
     }

@@ -148,6 +148,7 @@ impl VerifyingKeys {
         self.keys.remove(kid);
     }
 
+    /// Whether no stamp can be verified.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
