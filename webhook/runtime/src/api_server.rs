@@ -1,4 +1,5 @@
-//! The API server as a process reaches it: an answer is waited for so long and no longer, and a watch without end.
+//! The API server as a process reaches it: an answer is waited for so long and no longer, and only an open watch has
+//! no end.
 
 use std::time::Duration;
 
@@ -9,21 +10,25 @@ use kube::client::Body;
 use tokio::time::timeout;
 use tower::service_fn;
 
-/// How long a whole answer may take. Without a limit, a node that vanishes holds a request until TCP gives up, a quarter
-/// of an hour later, and a process that was stopped holds it for ever.
-const LIMIT: Duration = Duration::from_secs(5);
+/// How long a whole answer may take, or a watch to open. Without a limit, a node that vanishes holds a request until TCP
+/// gives up, a quarter of an hour later, and a process that was stopped holds it for ever.
+pub const LIMIT: Duration = Duration::from_secs(5);
+/// How long a page of a list may take: for a rare label, an API server goes through all pods of a cluster before it
+/// begins to answer. It gives up after a minute itself.
+const PAGE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
-#[error("the API server gave no answer within {} s", LIMIT.as_secs())]
-struct Unanswered;
+#[error("the API server gave no answer within {} s", .0.as_secs())]
+struct Unanswered(Duration);
 
 /// Two clients over the same connections.
 #[derive(Clone)]
 pub struct Clients {
     /// For what is answered at once: a request ends within the limit, whatever becomes of the API server.
     pub calls: Client,
-    /// For watches, and the lists that they begin with.
+    /// For watches, and the lists that they begin with: both fail when they are not answered; what a watch then says may
+    /// take for ever.
     pub watches: Client,
 }
 
@@ -40,22 +45,42 @@ impl Clients {
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self {
-            calls: bounded(client.clone()),
-            watches: client,
+            calls: through(&client, |client, request| async move {
+                within(LIMIT, whole(&client, request)).await
+            }),
+            watches: through(&client, |client, request| async move {
+                if is_watch(&request) {
+                    within(LIMIT, client.send(request)).await
+                } else {
+                    within(PAGE_LIMIT, whole(&client, request)).await
+                }
+            }),
         }
     }
 }
 
-fn bounded(client: Client) -> Client {
+/// A client that asks another one in this way.
+fn through<F>(client: &Client, ask: impl Fn(Client, Request<Body>) -> F + Send + 'static) -> Client
+where
+    F: Future<Output = kube::Result<Response<Body>>> + Send + 'static,
+{
     let namespace = client.default_namespace().to_owned();
-    let service = service_fn(move |request| {
-        let client = client.clone();
-        async move {
-            let answer = timeout(LIMIT, whole(&client, request)).await;
-            answer.unwrap_or_else(|_| Err(kube::Error::Service(Unanswered.into())))
-        }
-    });
+    let client = client.clone();
+    let service = service_fn(move |request| ask(client.clone(), request));
     Client::new(service, namespace)
+}
+
+async fn within<T>(
+    limit: Duration,
+    answer: impl Future<Output = kube::Result<T>>,
+) -> kube::Result<T> {
+    let answer = timeout(limit, answer).await;
+    answer.unwrap_or_else(|_| Err(kube::Error::Service(Unanswered(limit).into())))
+}
+
+fn is_watch(request: &Request<Body>) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    query.split('&').any(|pair| pair == "watch=true")
 }
 
 /// The answer when all of it has come.
@@ -76,6 +101,7 @@ mod tests {
     use hyper::body::Frame;
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::Api;
+    use kube::api::{ListParams, WatchParams};
     use tokio::time::Instant;
 
     use super::*;
@@ -110,10 +136,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_watch_that_does_not_open_fails_and_so_does_a_list_that_does_not_end() {
+        let maps =
+            |answered| -> Api<ConfigMap> { Api::default_namespaced(stopped(answered).watches) };
+        let begun = Instant::now();
+        let watch = maps(None).watch(&WatchParams::default(), "0").await;
+        let error = watch.err().unwrap();
+        assert!(
+            error.to_string().contains("no answer within 5 s"),
+            "{error}"
+        );
+        assert!(begun.elapsed() < LIMIT * 2);
+        for answered in [None, Some(r#"{"metadata": "#)] {
+            let begun = Instant::now();
+            let error = maps(answered).list(&ListParams::default()).await;
+            let error = error.unwrap_err();
+            assert!(
+                error.to_string().contains("no answer within 60 s"),
+                "{error}"
+            );
+            assert!(begun.elapsed() < PAGE_LIMIT * 2);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_watch_may_be_silent_for_long() {
         let maps: Api<ConfigMap> = Api::default_namespaced(stopped(Some("")).watches);
         let mut events = maps
-            .watch(&kube::api::WatchParams::default(), "0")
+            .watch(&WatchParams::default(), "0")
             .await
             .unwrap()
             .boxed();

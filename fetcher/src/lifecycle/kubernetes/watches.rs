@@ -19,6 +19,8 @@ use crate::lifecycle::jobs::LivePod;
 const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// A connection that went silent is noticed so many seconds later, and those that the client adds.
 const PATIENCE: u32 = 60;
+/// How many seconds of a grace are left for what was missed to be said.
+const SPARE: u64 = 2;
 
 /// What a watch says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +36,13 @@ pub enum Sighting<T> {
     Trouble(String),
 }
 
-/// For how long a server keeps a watch of pods open. A job that ended loses its tokens a grace later, so silence that
-/// may hide a new pod of it is noticed within one.
+/// For how many seconds a server keeps a watch of pods open. A job that ended loses its tokens a grace later, so silence
+/// that may hide a new pod of it is noticed before: the watch is open again by then, or has failed.
 #[must_use]
 pub fn patience(grace_seconds: u64) -> u32 {
-    u32::try_from(grace_seconds).map_or(PATIENCE, |grace| grace.min(PATIENCE))
+    let earlier = grace_seconds.saturating_sub(SPARE);
+    // None at all would be without end.
+    u32::try_from(earlier).map_or(PATIENCE, |earlier| earlier.clamp(1, PATIENCE))
 }
 
 /// All live injected pods of the cluster.
@@ -103,79 +107,4 @@ fn live_pod(meta: &ObjectMeta) -> Option<LivePod> {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures::stream;
-    use kube2hadoop_stamp::{ObjectName, SigningKey};
-
-    use super::*;
-    use crate::lifecycle::timing::SETTLE_MILLIS;
-
-    fn stamped(namespace: &str) -> Pod {
-        let claims = PodClaims {
-            iss: "k2h".into(),
-            ns: "team".into(),
-            sa: "default".into(),
-            sub: "alice".parse().unwrap(),
-            submitter: "alice@example.com".into(),
-            pod: ObjectName::Name("p".into()),
-            origin: None,
-            job: None,
-            iat: 0,
-        };
-        let stamp = SigningKey::generate().unwrap().sign_pod(&claims).unwrap();
-        Pod {
-            metadata: ObjectMeta {
-                name: Some("p".into()),
-                namespace: Some(namespace.into()),
-                uid: Some("u1".into()),
-                annotations: Some([(names::STAMP.to_owned(), stamp)].into()),
-                ..ObjectMeta::default()
-            },
-            ..Pod::default()
-        }
-    }
-
-    /// What kube's watcher adds to a server's time before it takes a watch for dead.
-    const MARGIN: u64 = 5;
-
-    #[test]
-    fn a_watch_that_went_silent_is_noticed_before_tokens_are_cancelled() {
-        for grace in [5, 10, 59, 60, 61, 3600, u64::MAX / 1000] {
-            let noticed = u64::from(patience(grace)) + MARGIN;
-            let cancelled = grace + SETTLE_MILLIS / 1000;
-            assert!(noticed < cancelled, "{grace}: {noticed}");
-        }
-    }
-
-    #[tokio::test]
-    async fn events_become_sightings_and_strange_pods_none() {
-        let mut unstamped = stamped("team");
-        unstamped.metadata.annotations = None;
-        let events = vec![
-            Ok(Event::Init),
-            Ok(Event::InitApply(stamped("team"))),
-            Ok(Event::Apply(stamped("elsewhere"))),
-            Ok(Event::Apply(unstamped)),
-            Ok(Event::InitDone),
-            Ok(Event::Delete(stamped("team"))),
-            Err(kube::runtime::watcher::Error::NoResourceVersion),
-        ];
-        let id = |meta: &ObjectMeta| meta.uid.clone();
-        let seen: Vec<_> = sightings(stream::iter(events), live_pod, id)
-            .collect()
-            .await;
-        let [restart, pod, complete, gone, trouble] = seen.as_slice() else {
-            panic!("{seen:?}");
-        };
-        assert_eq!(
-            (restart, complete),
-            (&Sighting::Restart, &Sighting::Complete)
-        );
-        assert_eq!(gone, &Sighting::Gone("u1".into()));
-        assert!(matches!(trouble, Sighting::Trouble(_)));
-        let Sighting::Seen(pod) = pod else {
-            panic!("{pod:?}");
-        };
-        assert_eq!(pod.job.as_str(), "team/Pod/u1");
-    }
-}
+mod tests;
