@@ -9,7 +9,7 @@ use crate::attest::PodRef;
 
 /// How long a silent watch may have hidden a new pod.
 const UNSURE_MILLIS: u64 = 60_000;
-/// Older ends than this no longer decide anything.
+/// How long after its grace an end is remembered; it decides nothing any more.
 const REMEMBERED_MILLIS: u64 = 3_600_000;
 
 /// A pod that was injected and has not ended.
@@ -24,7 +24,7 @@ pub struct LivePod {
 /// What is known of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// Not all pods were seen yet.
+    /// Not all pods were seen yet, or they are being listed anew.
     Unknown,
     Alive,
     /// No pod is alive, since then at the latest.
@@ -36,8 +36,11 @@ pub enum Life {
 type Uid = Arc<str>;
 
 /// The live pods of all jobs. Flat, since most of a hundred thousand jobs have a single pod.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Jobs {
+    /// For how long an end is remembered, and when those were dropped that are older.
+    remembered: u64,
+    swept_at: u64,
     pods: HashMap<Uid, LivePod>,
     alive: BTreeSet<(JobId, Uid)>,
     count: usize,
@@ -49,6 +52,22 @@ pub struct Jobs {
 }
 
 impl Jobs {
+    /// Jobs that may be without live pods for this grace (milliseconds).
+    #[must_use]
+    pub fn new(grace: u64) -> Self {
+        Self {
+            remembered: grace.saturating_add(REMEMBERED_MILLIS),
+            swept_at: 0,
+            pods: HashMap::new(),
+            alive: BTreeSet::new(),
+            count: 0,
+            ended: HashMap::new(),
+            listing: None,
+            complete_since: None,
+            unsure_until: 0,
+        }
+    }
+
     /// A list begins; until it is complete nothing is taken for gone.
     pub fn restart(&mut self) {
         self.listing = Some(HashSet::new());
@@ -83,12 +102,23 @@ impl Jobs {
         }
         self.count = self.count.saturating_sub(1);
         self.ended.insert(job.clone(), now);
+        self.sweep(now);
         Some(job)
     }
 
-    /// The list is complete: what it did not hold is gone. Answers the jobs that ended by that, and
-    /// whether it is the first list, which decides for every job.
-    pub fn complete(&mut self, now: u64) -> (Vec<JobId>, bool) {
+    /// Drops the ends that are too old, now and then, so that each is looked at twice or so.
+    fn sweep(&mut self, now: u64) {
+        let remembered = self.remembered;
+        if now < self.swept_at.saturating_add(remembered) {
+            return;
+        }
+        self.swept_at = now;
+        self.ended
+            .retain(|_, since| now < since.saturating_add(remembered));
+    }
+
+    /// The list is complete: what it did not hold is gone. It decides for every job.
+    pub fn complete(&mut self, now: u64) {
         let listed = self.listing.take().unwrap_or_default();
         let missing: Vec<Uid> = self
             .pods
@@ -96,15 +126,10 @@ impl Jobs {
             .filter(|uid| !listed.contains(*uid))
             .cloned()
             .collect();
-        let ended = missing
-            .iter()
-            .filter_map(|uid| self.gone(uid, now))
-            .collect();
-        let first = self.complete_since.is_none();
+        for uid in missing {
+            self.gone(&uid, now);
+        }
         self.complete_since.get_or_insert(now);
-        self.ended
-            .retain(|_, since| now < since.saturating_add(REMEMBERED_MILLIS));
-        (ended, first)
     }
 
     /// The watch is disturbed: pods may have come that we do not see.
@@ -117,7 +142,9 @@ impl Jobs {
         if self.is_alive(job) {
             return Life::Alive;
         }
-        let Some(complete_since) = self.complete_since else {
+        // A list may take a minute, and a new pod stand on its last page.
+        let complete_since = self.complete_since.filter(|_| self.listing.is_none());
+        let Some(complete_since) = complete_since else {
             return Life::Unknown;
         };
         let since = self.ended.get(job).copied().unwrap_or(complete_since);
@@ -159,6 +186,8 @@ impl Jobs {
 pub(super) mod tests {
     use super::*;
 
+    const GRACE: u64 = 60_000;
+
     fn job(name: &str) -> JobId {
         serde_json::from_value(name.into()).unwrap()
     }
@@ -178,18 +207,18 @@ pub(super) mod tests {
 
     #[test]
     fn nothing_has_ended_before_all_pods_were_seen() {
-        let mut jobs = Jobs::default();
+        let mut jobs = Jobs::new(GRACE);
         jobs.restart();
         jobs.seen(pod("u1", "a"));
         assert_eq!(jobs.life(&job("a")), Life::Alive);
         assert_eq!(jobs.life(&job("b")), Life::Unknown);
-        assert_eq!(jobs.complete(5), (vec![], true));
+        jobs.complete(5);
         assert_eq!(jobs.life(&job("b")), Life::Ended { since: 5 });
     }
 
     #[test]
     fn the_last_pod_ends_its_job_and_a_new_one_revives_it() {
-        let mut jobs = Jobs::default();
+        let mut jobs = Jobs::new(GRACE);
         jobs.restart();
         assert_eq!(jobs.seen(pod("u1", "a")), Some(job("a")));
         assert_eq!(jobs.seen(pod("u2", "a")), None);
@@ -205,28 +234,53 @@ pub(super) mod tests {
 
     #[test]
     fn what_a_later_list_lacks_is_gone() {
-        let mut jobs = Jobs::default();
+        let mut jobs = Jobs::new(GRACE);
         jobs.restart();
         jobs.seen(pod("u1", "a"));
         jobs.seen(pod("u2", "b"));
         jobs.complete(5);
+        jobs.gone("u1", 7);
         jobs.restart();
-        jobs.seen(pod("u2", "b"));
         assert_eq!(
             jobs.life(&job("a")),
-            Life::Alive,
-            "the list is not complete"
+            Life::Unknown,
+            "it may have a pod on a page to come"
         );
-        assert_eq!(jobs.complete(9), (vec![job("a")], false));
+        assert_eq!(jobs.life(&job("b")), Life::Alive);
+        jobs.complete(9);
+        assert_eq!(jobs.life(&job("a")), Life::Ended { since: 7 });
+        assert_eq!(jobs.life(&job("b")), Life::Ended { since: 9 });
     }
 
     #[test]
     fn a_disturbed_watch_puts_every_end_off() {
-        let mut jobs = Jobs::default();
+        let mut jobs = Jobs::new(GRACE);
         jobs.restart();
         jobs.complete(5);
         jobs.trouble(1_000);
         let since = 1_000 + UNSURE_MILLIS;
         assert_eq!(jobs.life(&job("a")), Life::Ended { since });
+    }
+    #[test]
+    fn an_end_is_remembered_for_its_grace_and_not_for_ever() {
+        const MINUTE: u64 = 60_000;
+        let grace = 2 * REMEMBERED_MILLIS;
+        let mut jobs = Jobs::new(grace);
+        jobs.restart();
+        jobs.complete(0);
+        let week = 7 * 24 * 60;
+        for minute in 1..=week {
+            let (uid, of) = (format!("u{minute}"), format!("j{minute}"));
+            jobs.seen(pod(&uid, &of));
+            jobs.gone(&uid, minute * MINUTE);
+            assert!(jobs.ended.len() <= 6 * 60, "{minute}");
+            if let Some(before) = minute.checked_sub(grace / MINUTE).filter(|it| *it > 0) {
+                let since = before * MINUTE;
+                assert_eq!(
+                    jobs.life(&job(&format!("j{before}"))),
+                    Life::Ended { since }
+                );
+            }
+        }
     }
 }

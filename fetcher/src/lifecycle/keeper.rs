@@ -86,13 +86,13 @@ impl Keeper {
     #[must_use]
     pub fn new(terms: Terms, deny: DenyList, concurrency: usize) -> Self {
         Self {
+            jobs: Jobs::new(terms.grace),
             terms,
             deny,
             concurrency,
             kept: HashMap::new(),
             by_job: BTreeSet::new(),
             schedules: BTreeMap::new(),
-            jobs: Jobs::default(),
             listing: None,
         }
     }
@@ -176,12 +176,8 @@ impl Keeper {
     }
 
     pub fn pods_complete(&mut self, now: u64) {
-        let (ended, first) = self.jobs.complete(now);
-        if first {
-            self.plan_all();
-        } else {
-            ended.iter().for_each(|job| self.plan_job(job));
-        }
+        self.jobs.complete(now);
+        self.plan_all();
     }
 
     /// The watch of the pods failed.

@@ -112,6 +112,25 @@ fn nothing_is_cancelled_before_all_pods_were_seen_or_while_they_are_not() {
 }
 
 #[test]
+fn nothing_is_cancelled_while_pods_are_listed_anew() {
+    let mut keeper = watching();
+    for job in ["a", "b"] {
+        keeper.entry_seen(entry(&key(job, "alice", "ns1"), 1, live(None)), 0);
+    }
+    keeper.pod_gone("u1", HOUR);
+    keeper.pods_restart();
+    assert_eq!(deeds(&mut keeper, 2 * HOUR), [], "nor is it renewed yet");
+    keeper.pod_seen(pod("u2", "a"));
+    keeper.pods_complete(2 * HOUR);
+    let task = keeper.take(2 * HOUR).unwrap();
+    assert_eq!(
+        (task.deed, task.entry.place.key.job.as_str()),
+        (Deed::Wear, "b")
+    );
+    assert_eq!(keeper.take(2 * HOUR), None);
+}
+
+#[test]
 fn jobs_that_ended_while_nobody_led_are_found_by_the_first_list() {
     let mut keeper = keeper();
     for job in ["a", "b"] {
