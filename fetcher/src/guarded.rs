@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use kube::Client;
-use kube2hadoop_runtime::guards::{GuardProblem, Lookout};
+use kube2hadoop_runtime::guards::{BELIEVED, GuardProblem, Lookout};
 use kube2hadoop_runtime::readiness::Gate;
 use kube2hadoop_runtime::shutdown::Shutdown;
+use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 
@@ -19,33 +20,46 @@ const PERIOD: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Guarded {
     required: bool,
-    problem: Arc<RwLock<Option<Arc<str>>>>,
+    last: Arc<RwLock<Option<Look>>>,
+}
+
+struct Look {
+    at: Instant,
+    problem: Option<Arc<str>>,
 }
 
 impl Guarded {
     /// Not in force until looked at; always fine where they are not required.
     #[must_use]
     pub fn new(required: bool) -> Self {
-        let first = required.then(|| Arc::from("they were not checked yet"));
         Self {
             required,
-            problem: Arc::new(RwLock::new(first)),
+            last: Arc::default(),
         }
     }
 
-    /// What is wrong with the guards, where that counts.
+    /// What is wrong with the guards, where that counts. A look is believed no longer than an API server's silence.
     #[must_use]
     pub fn problem(&self) -> Option<Arc<str>> {
-        self.problem
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        if !self.required {
+            return None;
+        }
+        match &*self.last.read().unwrap_or_else(PoisonError::into_inner) {
+            None => Some("they were not checked yet".into()),
+            Some(look) if look.at.elapsed() >= BELIEVED => {
+                Some("they are not checked any more: please report what is logged above".into())
+            }
+            Some(look) => look.problem.clone(),
+        }
     }
 
     /// Notes what a look found; where guards are not required, requests go on.
     pub fn note(&self, found: Option<&str>) {
-        let problem = found.filter(|_| self.required).map(Arc::from);
-        *self.problem.write().unwrap_or_else(PoisonError::into_inner) = problem;
+        let look = Look {
+            at: Instant::now(),
+            problem: found.map(Arc::from),
+        };
+        *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some(look);
     }
 }
 
@@ -123,6 +137,18 @@ mod tests {
         let lax = Guarded::new(false);
         lax.note(Some("gone"));
         assert!(lax.problem().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn guards_that_nobody_looks_at_any_more_are_believed_for_a_minute() {
+        let guarded = Guarded::new(true);
+        guarded.note(None);
+        tokio::time::sleep(BELIEVED / 2).await;
+        assert!(guarded.problem().is_none());
+        tokio::time::sleep(BELIEVED / 2).await;
+        assert!(guarded.problem().is_some());
+        guarded.note(None);
+        assert!(guarded.problem().is_none());
     }
 
     /// Answers for every guard as the chart installs it, but for one of them with this status.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 mod lookout;
 
-pub use lookout::Lookout;
+pub use lookout::{BELIEVED, Lookout};
 
 /// Their names in a configuration file; by default as the chart installs them.
 #[derive(Clone, Debug, Deserialize)]

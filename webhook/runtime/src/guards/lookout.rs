@@ -9,7 +9,7 @@ use super::{Guard, GuardProblem, look_at_all};
 
 /// How long a guard counts as in force after it was last seen so, while nobody says anything about it: an API server is
 /// replaced within that time. Much longer, and a guard that went meanwhile would be believed in.
-const BELIEVED: Duration = Duration::from_secs(60);
+pub const BELIEVED: Duration = Duration::from_secs(60);
 
 /// All guards, and when each was last seen in force.
 #[derive(Debug)]
