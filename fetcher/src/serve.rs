@@ -50,8 +50,8 @@ pub enum ServeError {
     },
     #[error("failed to serve the admin port")]
     Admin(#[source] std::io::Error),
-    #[error("the upkeep of tokens died: please report what is logged above")]
-    Upkeep,
+    #[error("the {0} died: please report what is logged above")]
+    Died(&'static str),
 }
 
 impl ServeError {
@@ -124,17 +124,33 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// Two questions to the API server, or the last of a slow issue.
 const GIVING_BACK: Duration = Duration::from_secs(6);
 
-/// The end of the upkeep: whether that was in order.
-type Upkeep = Shared<BoxFuture<'static, bool>>;
+/// The end of a task that lasts until shutdown: whether that was in order.
+type End = Shared<BoxFuture<'static, bool>>;
 
-fn watched(task: JoinHandle<()>) -> Upkeep {
+fn watched(task: JoinHandle<()>) -> End {
     task.map(|ended| ended.is_ok()).boxed().shared()
 }
 
-/// Ends when the upkeep does by itself. Asked to stop, it ends in order.
-async fn died(upkeep: Upkeep, stop: &Shutdown) {
-    if upkeep.await && stop.is_requested() {
+/// Ends when the task does by itself. Asked to stop, it ends in order.
+async fn died(task: End, stop: &Shutdown) {
+    if task.await && stop.is_requested() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Leaves nothing behind that others wait for, as far as the time suffices.
+async fn give_back(ledger: &Ledger, upkeep: End) {
+    let ledger = tokio::time::timeout(GIVING_BACK, ledger.settled());
+    // It ends by the same shutdown; what is left to it is giving the lease back.
+    let upkeep = tokio::time::timeout(GIVING_BACK, upkeep);
+    let (ledger, upkeep) = tokio::join!(ledger, upkeep);
+    if ledger.is_err() {
+        tracing::error!(
+            "tokens were issued that have no place in the shared ledger yet: nobody will cancel them"
+        );
+    }
+    if upkeep.is_err() {
+        tracing::warn!("the lease runs out by itself");
     }
 }
 
@@ -156,14 +172,35 @@ impl Parts {
         listener: TcpListener,
         legacy: Option<TcpListener>,
     ) -> Result<(), ServeError> {
-        let service = Arc::new(self.service());
+        let (guarded, guards) = self.guarded();
+        let service = Arc::new(self.service(guarded));
         let upkeep = self.upkeep(&service);
+        let ended = tokio::select! {
+            () = self.answer(&service, listener, legacy) => Ok(()),
+            // This replica would never lead again, …
+            () = died(upkeep.clone(), &self.shutdown) => Err(ServeError::Died("upkeep of tokens")),
+            // … or hand out nothing.
+            () = died(guards, &self.shutdown) => Err(ServeError::Died("check of the guards")),
+        };
+        service.ledger.close();
+        tracing::info!("drained");
+        give_back(&service.ledger, upkeep).await;
+        ended
+    }
+
+    /// Answers pods from the first certificate until shutdown.
+    async fn answer(
+        &self,
+        service: &Arc<Service>,
+        listener: TcpListener,
+        legacy: Option<TcpListener>,
+    ) {
         let source =
             serving_cert::Source::new(&self.config.tls, &self.client, &self.config.namespace);
         let gate = self.readiness.gate("tls");
         let first = serving_cert::first(&source, &gate, &self.metrics, &self.shutdown).await;
         let Some((tls, pair)) = first else {
-            return Ok(());
+            return;
         };
         tokio::spawn(serving_cert::follow(
             tls.clone(),
@@ -181,49 +218,30 @@ impl Parts {
         };
         tracing::info!(listen = %self.config.listen, "serving");
         let until = || self.shutdown.clone();
-        let settling = Arc::clone(&service);
-        let served = listen::serve(listener, tls, router(Arc::clone(&service)), limits, until());
+        let served = listen::serve(listener, tls, router(Arc::clone(service)), limits, until());
         let legacy = async {
             if let Some(listener) = legacy {
                 tracing::warn!("legacy mode is on: tokens are handed out without TLS, by address");
-                listen::serve_plain(listener, legacy::router(service), limits, until()).await;
+                let router = legacy::router(Arc::clone(service));
+                listen::serve_plain(listener, router, limits, until()).await;
             }
         };
         // Whoever comes while others still learn that we go is served as ever; after that, another replica can do it.
         let closing = async {
             self.shutdown.requested().await;
             tokio::time::sleep(limits.linger).await;
-            settling.ledger.close();
+            service.ledger.close();
         };
-        let ended = tokio::select! {
-            _ = async { tokio::join!(served, legacy, closing) } => Ok(()),
-            // This replica would never lead again.
-            () = died(upkeep.clone(), &self.shutdown) => Err(ServeError::Upkeep),
-        };
-        settling.ledger.close();
-        tracing::info!("drained");
-        let ledger = tokio::time::timeout(GIVING_BACK, settling.ledger.settled());
-        // It ends by the same shutdown; what is left to it is giving the lease back.
-        let upkeep = tokio::time::timeout(GIVING_BACK, upkeep);
-        let (ledger, upkeep) = tokio::join!(ledger, upkeep);
-        if ledger.is_err() {
-            tracing::error!(
-                "tokens were issued that have no place in the shared ledger yet: nobody will cancel them"
-            );
-        }
-        if upkeep.is_err() {
-            tracing::warn!("the lease runs out by itself");
-        }
-        ended
+        tokio::join!(served, legacy, closing);
     }
 
-    fn service(&self) -> Service {
+    fn service(&self, guarded: Guarded) -> Service {
         let limits = &self.config.limits;
         let audit = Audit::to(std::io::stdout(), Clock::system());
         Service {
             attestor: Arc::new(self.attestor()),
             ledger: self.ledger(audit.clone()),
-            guarded: self.guarded(),
+            guarded,
             audit,
             events: self.recorder(),
             turns: Turns::new(limits.running, limits.waiting, self.metrics.clone()),
@@ -236,7 +254,7 @@ impl Parts {
     }
 
     /// Renews and cancels in the background, where replicas share a ledger.
-    fn upkeep(&self, service: &Service) -> Upkeep {
+    fn upkeep(&self, service: &Service) -> End {
         let namespace = self.config.ledger.namespace.clone();
         let Some(namespace) = namespace.filter(|_| self.config.renews()) else {
             let stop = self.shutdown.clone();
@@ -298,9 +316,9 @@ impl Parts {
         Ledger::new(issuer, sharing, rules, Clock::system(), audit)
     }
 
-    fn guarded(&self) -> Guarded {
+    fn guarded(&self) -> (Guarded, End) {
         let guarded = Guarded::new(self.config.policy.require_token_guard);
-        tokio::spawn(guarded::follow(
+        let following = tokio::spawn(guarded::follow(
             guarded.clone(),
             self.client.clone(),
             Lookout::new(self.config.guards.all()),
@@ -308,7 +326,7 @@ impl Parts {
             self.metrics.clone(),
             self.shutdown.clone(),
         ));
-        guarded
+        (guarded, watched(following))
     }
 
     fn recorder(&self) -> Recorder {
@@ -326,25 +344,4 @@ impl Parts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn noticed(upkeep: Upkeep, stop: &Shutdown) -> bool {
-        let wait = Duration::from_secs(60);
-        tokio::time::timeout(wait, died(upkeep, stop)).await.is_ok()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_upkeep_that_dies_is_noticed_and_one_that_is_asked_to_end_is_not_missed() {
-        let (trigger, stop) = Shutdown::new();
-        let asked = stop.clone();
-        let lives = watched(tokio::spawn(async move { asked.requested().await }));
-        assert!(!noticed(lives.clone(), &stop).await);
-        let panics = watched(tokio::spawn(async { panic!("as the test wants it") }));
-        assert!(noticed(panics.clone(), &stop).await);
-        assert!(noticed(watched(tokio::spawn(async {})), &stop).await);
-        trigger.request();
-        assert!(!noticed(lives, &stop).await);
-        assert!(noticed(panics, &stop).await);
-    }
-}
+mod tests;
