@@ -192,6 +192,9 @@ impl Sharing {
     }
 
     fn remember(&self, store: &Arc<dyn Store>, question: Question<'_>, issued: &Arc<Issued>) {
+        if !question.rules.renewed {
+            return;
+        }
         let begun = self.unplaced.begin();
         let hurry = self.hurry.1.clone();
         remember(store, question.key, issued, question.clock, (begun, hurry));
@@ -230,7 +233,12 @@ async fn turn(
     let now = clock.now_millis();
     let version = match found {
         None => None,
-        Some(worn) if put_aside(store, key, &worn.record, now).await? => Some(worn.version),
+        // Where nobody renews, nobody would take away what stands aside.
+        Some(worn)
+            if !question.rules.renewed || put_aside(store, key, &worn.record, now).await? =>
+        {
+            Some(worn.version)
+        }
         Some(_) => return Ok(Turn::Wait),
     };
     let claim = Record::Claimed { since: now };

@@ -8,7 +8,7 @@ use crate::ledger::share::CONFIRM_MILLIS;
 const JOB: &str = "team/Job.batch/a";
 
 /// A replica of a world in which a leader renews.
-fn renewing(hadoop: &Arc<Hadoop>, server: &Arc<ApiServer>) -> Ledger {
+pub(super) fn renewing(hadoop: &Arc<Hadoop>, server: &Arc<ApiServer>) -> Ledger {
     let rules = Rules {
         renewed: true,
         ..RULES

@@ -8,14 +8,14 @@ use prometheus_client::metrics::gauge::Gauge;
 use super::*;
 
 /// A replica of a world in which tokens are renewed.
-fn renewing(hadoop: &Arc<Hadoop>, store: &Arc<InMemory>) -> Ledger {
+fn renewing(hadoop: &Arc<Hadoop>, sharing: Sharing) -> Ledger {
     let rules = Rules {
         renewed: true,
         ..RULES
     };
     Ledger::new(
         Arc::clone(hadoop) as Arc<dyn Issuer>,
-        Sharing::through(Arc::clone(store) as Arc<dyn Store>),
+        sharing,
         rules,
         hadoop.clock(),
         unread(),
@@ -59,7 +59,10 @@ async fn worn_tokens_stand_aside_and_who_asks_next_gets_new_ones() {
         .put(&place::Place::current(&job), worn, None)
         .await
         .unwrap();
-    let ledger = renewing(&hadoop, &store);
+    let ledger = renewing(
+        &hadoop,
+        Sharing::through(Arc::clone(&store) as Arc<dyn Store>),
+    );
     assert_eq!(ledger.tokens(&job).await.unwrap().sequence_number, 1);
     let aside = store
         .get(&place::Place::aside(&job, &old))
@@ -74,7 +77,10 @@ async fn a_replica_soon_notices_that_tokens_were_cancelled_elsewhere() {
     let hadoop = Hadoop::new();
     let store = Arc::new(InMemory::default());
     let job = key("team/Job.batch/a", "alice");
-    let ledger = renewing(&hadoop, &store);
+    let ledger = renewing(
+        &hadoop,
+        Sharing::through(Arc::clone(&store) as Arc<dyn Store>),
+    );
     ledger.tokens(&job).await.unwrap();
     let place = place::Place::current(&job);
     let held = store.get(&place).await.unwrap().unwrap();
@@ -140,7 +146,7 @@ async fn without_the_shared_ledger_known_tokens_serve_and_new_ones_are_entered_l
     let store = Arc::new(Flaky::default());
     let unplaced = Gauge::default();
     let sharing = Sharing::through(Arc::clone(&store) as Arc<dyn Store>);
-    let ledger = hadoop.ledger(sharing.showing(unplaced.clone()));
+    let ledger = renewing(&hadoop, sharing.showing(unplaced.clone()));
     let known = key("team/Job.batch/a", "alice");
     ledger.tokens(&known).await.unwrap();
     store.down.store(true, Ordering::SeqCst);
@@ -164,7 +170,10 @@ async fn without_the_shared_ledger_known_tokens_serve_and_new_ones_are_entered_l
 async fn a_replica_that_stops_enters_what_it_issued_without_a_long_pause() {
     let hadoop = Hadoop::new();
     let store = Arc::new(Flaky::default());
-    let ledger = hadoop.ledger(Sharing::through(Arc::clone(&store) as Arc<dyn Store>));
+    let ledger = renewing(
+        &hadoop,
+        Sharing::through(Arc::clone(&store) as Arc<dyn Store>),
+    );
     store.down.store(true, Ordering::SeqCst);
     let job = key("team/Job.batch/a", "alice");
     let issued = ledger.tokens(&job).await.unwrap();

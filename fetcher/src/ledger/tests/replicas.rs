@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::api_server::ApiServer;
+use super::cancelled::renewing;
 use super::*;
 
 /// So many replicas; each one's clock is so many minutes further ahead than the last one's.
@@ -84,7 +85,7 @@ async fn worn_tokens_get_their_place_in_a_storm_too() {
     let store = server.store();
     store.put(&Place::current(&job), worn, None).await.unwrap();
     server.conflicts.store(3, Ordering::SeqCst);
-    let replicas = replicas(&hadoop, &server, 2, 0);
+    let replicas = [(); 2].map(|()| renewing(&hadoop, &server));
     assert_eq!(ask_all(&replicas, &job).await, [1, 1]);
     let aside = store.get(&Place::aside(&job, &old)).await.unwrap();
     assert_eq!(
@@ -92,6 +93,18 @@ async fn worn_tokens_get_their_place_in_a_storm_too() {
         7,
         "pods may hold it still"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_renews_a_key_has_one_record_however_often_it_is_refreshed() {
+    let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
+    let replicas = replicas(&hadoop, &server, 2, 0);
+    let job = key("team/Job.batch/a", "alice");
+    for turn in 1..=10 {
+        assert_eq!(ask_all(&replicas, &job).await, [turn, turn]);
+        assert_eq!(server.names(), [Place::current(&job).name()]);
+        hadoop.pass(24 * HOUR);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +138,7 @@ async fn a_record_of_the_same_name_gives_nobody_anothers_token() {
     let name = Place::current(&alice);
     server.rename(Place::current(&bob).name(), name.name());
 
-    let replicas = replicas(&hadoop, &server, 2, 0);
+    let replicas = [(); 2].map(|()| renewing(&hadoop, &server));
     let numbers = ask_all(&replicas, &alice).await;
     assert!(!numbers.contains(&99), "alice has bob's token: {numbers:?}");
     replicas[0].settled().await;
