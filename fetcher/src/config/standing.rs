@@ -17,6 +17,8 @@ pub struct Standing {
 /// Puts a changed configuration in force.
 #[derive(Debug)]
 pub struct Changes {
+    /// The short name of the principal as whom we act until the next start, whatever the file says since.
+    own: String,
     terms: watch::Sender<Terms>,
     deny: watch::Sender<DenyList>,
 }
@@ -24,9 +26,10 @@ pub struct Changes {
 impl Standing {
     #[must_use]
     pub fn new(config: &Config) -> (Changes, Self) {
-        let (change_terms, terms) = watch::channel(terms(config));
+        let (change_terms, terms) = watch::channel(terms(config, config.deny_list()));
         let (change_deny, deny) = watch::channel(config.deny_list());
         let changes = Changes {
+            own: config.hadoop.short_name().unwrap_or_default().to_owned(),
             terms: change_terms,
             deny: change_deny,
         };
@@ -50,8 +53,8 @@ impl Changes {
     /// What is wrong with it.
     pub fn put_in_force(&self, file: &File) -> Result<(), String> {
         let config = Config::parse(file).map_err(|error| crate::chain::text(&error))?;
-        self.terms.send_replace(terms(&config));
-        let denied = config.deny_list();
+        let denied = config.deny_list().and(&self.own);
+        self.terms.send_replace(terms(&config, denied.clone()));
         // Whoever leads goes over all records at a change.
         self.deny.send_if_modified(|before| {
             let differs = *before != denied;
@@ -62,7 +65,7 @@ impl Changes {
     }
 }
 
-fn terms(config: &Config) -> Terms {
+fn terms(config: &Config, deny: DenyList) -> Terms {
     let own = std::iter::once(&config.namespace).chain(&config.ledger.namespace);
     Terms {
         issuer: config.issuer.clone(),
@@ -73,7 +76,7 @@ fn terms(config: &Config) -> Terms {
             .chain(own)
             .cloned()
             .collect(),
-        deny: config.deny_list(),
+        deny,
         pod_ip: config.attestation.pod_ip,
     }
 }
@@ -85,9 +88,13 @@ mod tests {
     const LEAST: &str = "hadoop: {principal: kube2hadoop@EXAMPLE.COM}\n";
 
     fn file(more: &str) -> File {
+        read(&format!("{LEAST}{more}"))
+    }
+
+    fn read(text: &str) -> File {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("fetcher.yaml");
-        std::fs::write(&path, format!("{LEAST}{more}")).unwrap();
+        std::fs::write(&path, text).unwrap();
         File::read(&path).unwrap()
     }
 
@@ -117,6 +124,19 @@ mod tests {
             "{error}"
         );
         assert_eq!(denied(), (true, true));
+    }
+
+    #[test]
+    fn the_principal_of_the_start_stays_denied_beside_the_one_to_come() {
+        let (changes, standing) = Standing::new(&Config::parse(&file("")).unwrap());
+        changes
+            .put_in_force(&read("hadoop: {principal: new@EXAMPLE.COM}"))
+            .unwrap();
+        for name in ["kube2hadoop", "new"] {
+            let user = name.parse().unwrap();
+            assert!(standing.deny.borrow().contains(&user), "{name}");
+            assert!(standing.terms.borrow().deny.contains(&user), "{name}");
+        }
     }
 
     #[test]
