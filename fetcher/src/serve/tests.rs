@@ -56,7 +56,7 @@ impl Issuer for Nothing {
     }
 }
 
-/// An API server that keeps one Lease, and has nothing else.
+/// An API server that keeps one Lease, has nothing else, and takes its time.
 #[derive(Clone, Default)]
 struct Shelf(Arc<Mutex<Option<Value>>>);
 
@@ -73,6 +73,7 @@ impl Shelf {
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let sent = body.collect().await.unwrap().to_bytes();
+        tokio::time::sleep(Duration::from_millis(100)).await;
         let mut lease = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_lease = head.uri.path().contains("/leases");
         if of_lease && head.method != Method::GET {

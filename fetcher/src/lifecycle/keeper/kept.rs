@@ -3,7 +3,11 @@
 use super::{News, Outcome, Task};
 use crate::ledger::record::{Entry, State};
 use crate::lifecycle::plan::{Deed, Failed, Seen};
-use crate::lifecycle::timing::in_danger;
+use crate::lifecycle::timing::{ends_soon_at, in_danger};
+
+/// A younger mark may be that of a replica that puts tokens aside, which tells nobody, or of a leader that died before
+/// it told.
+const YOUNG_MARK_MILLIS: u64 = 300_000;
 
 /// A record, and what was tried and said about it.
 pub(super) struct Kept {
@@ -18,13 +22,13 @@ pub(super) struct Kept {
 impl Kept {
     pub(super) fn new(entry: Entry, now: u64) -> Self {
         Self {
+            told: was_told(&entry, now),
             entry,
             seen: Seen {
                 tokens: now,
                 version: now,
             },
             failed: None,
-            told: false,
             warned: false,
             busy: false,
         }
@@ -94,6 +98,16 @@ impl Kept {
         }
         Some(News::RenewFailed(reason))
     }
+}
+
+/// Whether a leader before us has told the pods that the end is near.
+fn was_told(entry: &Entry, now: u64) -> bool {
+    let State::Live(live) = &entry.state else {
+        return false;
+    };
+    let told =
+        |since: u64| since >= ends_soon_at(live) && since.saturating_add(YOUNG_MARK_MILLIS) <= now;
+    live.worn.is_some_and(told)
 }
 
 pub(super) fn news(task: &Task, outcome: &Outcome) -> Option<News> {

@@ -120,6 +120,34 @@ async fn the_end_of_life_is_told_in_time_and_the_next_asker_gets_new_tokens() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_life_is_told_once_whoever_leads() {
+    let world = World::new();
+    world.pods.set(vec![pod("u1", "a")]);
+    world.issue(&key("a", "alice")).await;
+    world.run_during(pass(6 * DAY + 12 * HOUR)).await;
+    world.run_during(pass(HOUR)).await;
+    assert_eq!(world.noticed(), ["TokenEndsSoon"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_tokens_that_a_replica_put_aside_is_told() {
+    let world = World::new();
+    world.pods.set(vec![pod("u1", "a")]);
+    let place = world.issue(&key("a", "alice")).await;
+    world.run_during(pass(6 * DAY)).await;
+    pass(12 * HOUR).await;
+    let found = world.ledger.get(&place).await.unwrap().unwrap();
+    let worn = Record::Worn {
+        issued: Arc::clone(found.record.issued().unwrap()),
+        since: world.now(),
+    };
+    let version = Some(found.version);
+    world.ledger.put(&place, worn, version).await.unwrap();
+    world.run_during(pass(HOUR)).await;
+    assert_eq!(world.noticed(), ["TokenEndsSoon"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_denied_user_and_a_dead_claim_are_cleared_away() {
     let world = World::new();
     world.denies("eve");
