@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -13,9 +14,14 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use crate::listen::{self, Limits};
 use crate::readiness::Readiness;
 use crate::shutdown::Shutdown;
 
+/// Of a probe and a scrape or two at a time; who else comes must not take the memory of those who are served.
+const MAX_CONNECTIONS: u32 = 64;
+/// Probes ask at once. Who scrapes may connect anew.
+const SILENCE: Duration = Duration::from_secs(10);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone)]
@@ -36,9 +42,22 @@ pub async fn serve(
     shutdown: Shutdown,
 ) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
-    let router = router(readiness, registry, shutdown.clone());
+    on(listener, router(readiness, registry, shutdown), limits()).await;
+    Ok(())
+}
+
+fn limits() -> Limits {
+    Limits {
+        max_connections: MAX_CONNECTIONS,
+        header_timeout: SILENCE,
+        ..Limits::default()
+    }
+}
+
+async fn on(listener: TcpListener, router: Router, limits: Limits) {
     // Metrics stay readable while requests drain: the process ends this when it ends.
-    axum::serve(listener, router).await
+    let (_, never) = Shutdown::new();
+    listen::serve_plain(listener, router, limits, never).await;
 }
 
 fn router(readiness: Readiness, registry: Arc<Registry>, shutdown: Shutdown) -> Router {
@@ -81,58 +100,4 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::body::{Body, to_bytes};
-    use axum::http::Request;
-    use tower::ServiceExt;
-
-    use super::*;
-
-    async fn ask(router: &Router, path: &str) -> (StatusCode, String) {
-        let request = Request::get(path).body(Body::empty()).unwrap();
-        let answer = router.clone().oneshot(request).await.unwrap();
-        let status = answer.status();
-        let body = to_bytes(answer.into_body(), 10_000).await.unwrap();
-        (status, String::from_utf8(body.to_vec()).unwrap())
-    }
-
-    #[tokio::test]
-    async fn readiness_names_what_is_missing_and_ends_with_shutdown() {
-        let readiness = Readiness::new();
-        let gate = readiness.gate("tls");
-        let (trigger, shutdown) = Shutdown::new();
-        let remarks = readiness.clone();
-        let router = router(readiness, Arc::new(Registry::default()), shutdown);
-        gate.not_ready("no certificate");
-        assert_eq!(
-            ask(&router, "/readyz").await,
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "tls: no certificate\n".into()
-            )
-        );
-        gate.ready();
-        assert_eq!(
-            ask(&router, "/readyz").await,
-            (StatusCode::OK, "ok\n".into())
-        );
-        remarks.remark("ns1", Some("no KDC answers".into()));
-        assert_eq!(
-            ask(&router, "/readyz").await,
-            (StatusCode::OK, "ok\nns1: no KDC answers\n".into()),
-            "what is held is handed out all the same"
-        );
-        remarks.remark("ns1", None);
-        assert_eq!(ask(&router, "/readyz").await.1, "ok\n");
-        trigger.request();
-        assert_eq!(
-            ask(&router, "/readyz").await.0,
-            StatusCode::SERVICE_UNAVAILABLE
-        );
-        assert_eq!(ask(&router, "/livez").await.0, StatusCode::OK);
-        assert_eq!(
-            ask(&router, "/metrics").await,
-            (StatusCode::OK, "# EOF\n".into())
-        );
-    }
-}
+mod tests;

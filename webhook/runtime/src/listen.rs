@@ -24,7 +24,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest headers, in bytes, and the most that is read ahead of a body: times all connections that is what strangers
 /// can make us keep.
-const READ_AHEAD: usize = 64 * 1024;
+pub const READ_AHEAD: usize = 64 * 1024;
 
 /// Where a request came from, among its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
