@@ -1,6 +1,7 @@
 //! HTTP/1.1, over TLS but for one caller, bounded in connections and in the time that a slow peer is given.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
@@ -40,6 +42,8 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// From a connection's beginning, or the last answer on it, to the end of the next request's headers.
     pub header_timeout: Duration,
+    /// How long a peer may take nothing of an answer, or of many.
+    pub stall_timeout: Duration,
     /// How long new connections are still taken after shutdown was requested: until every node knows that this
     /// replica is going, some go on sending here.
     pub linger: Duration,
@@ -53,6 +57,7 @@ impl Default for Limits {
             max_connections: 1024,
             handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(75),
+            stall_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(5),
             drain: Duration::from_secs(20),
         }
@@ -177,6 +182,10 @@ async fn requests(
         request.extensions_mut().insert(peer);
         request
     });
+    // While an answer waits to be written, hyper reads no header, and so its own timer stands still.
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(limits.stall_timeout));
+    let stream = pin!(stream);
     let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(served);
     let mut draining = false;
@@ -197,90 +206,4 @@ async fn requests(
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::Extension;
-    use axum::routing::get;
-    use rustls::pki_types::ServerName;
-    use rustls::{ClientConfig, RootCertStore};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio_rustls::TlsConnector;
-
-    use super::*;
-
-    fn trusting(certificate: &rcgen::Certificate) -> TlsConnector {
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate.der().clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Arc::new(config).into()
-    }
-
-    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-
-    async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &[u8]) -> String {
-        stream.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
-
-    /// Without TLS, until what is beside the address is dropped.
-    async fn plain(limits: Limits) -> (std::net::SocketAddr, crate::shutdown::Trigger) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (running, shutdown) = Shutdown::new();
-        let router = Router::new().route("/", get(|| async { "served" }));
-        tokio::spawn(serve_plain(listener, router, limits, shutdown));
-        (address, running)
-    }
-
-    #[tokio::test]
-    async fn who_says_nothing_keeps_no_place() {
-        let limits = Limits {
-            max_connections: 1,
-            header_timeout: Duration::from_millis(50),
-            ..Limits::default()
-        };
-        let (address, _running) = plain(limits).await;
-        let _silent = TcpStream::connect(address).await.unwrap();
-        let mut next = TcpStream::connect(address).await.unwrap();
-        let answer = answer(&mut next, REQUEST).await;
-        assert!(answer.ends_with("served"), "{answer}");
-    }
-
-    #[tokio::test]
-    async fn headers_without_end_are_not_kept() {
-        let (address, _running) = plain(Limits::default()).await;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let mut endless = b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ".to_vec();
-        endless.resize(READ_AHEAD, b'x');
-        let answer = answer(&mut stream, &endless).await;
-        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    }
-
-    #[tokio::test]
-    async fn a_request_says_where_it_came_from() {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-        let tls = ServingTls::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
-        let told = |Extension(Peer(address)): Extension<Peer>| async move { address.to_string() };
-        let listener = TcpListener::bind("[::]:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (_running, shutdown) = Shutdown::new();
-        let router = Router::new().route("/", get(told));
-        tokio::spawn(serve(listener, tls, router, Limits::default(), shutdown));
-
-        // Over a socket of both kinds an IPv4 address is still one.
-        let stream = TcpStream::connect(("127.0.0.1", address.port()))
-            .await
-            .unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let mut stream = trusting(&made.cert).connect(name, stream).await.unwrap();
-        let answer = answer(&mut stream, REQUEST).await;
-        assert!(answer.ends_with("127.0.0.1"), "{answer}");
-    }
-}
+mod tests;
