@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -40,7 +41,9 @@ pub struct Limits {
     pub max_connections: u32,
     /// From accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// From a connection's beginning, or the last answer on it, to the end of the next request's headers.
+    /// From there, or without TLS from accept, to the end of the first request's headers: who connects has one to make.
+    pub first_header_timeout: Duration,
+    /// From an answer to the end of the next request's headers; of the first request too, where this is shorter.
     pub header_timeout: Duration,
     /// How long a peer may take nothing of an answer, or of many.
     pub stall_timeout: Duration,
@@ -56,6 +59,7 @@ impl Default for Limits {
         Self {
             max_connections: 1024,
             handshake_timeout: Duration::from_secs(5),
+            first_header_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(75),
             stall_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(5),
@@ -178,7 +182,10 @@ async fn requests(
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(READ_AHEAD);
+    let heard = Arc::new(AtomicBool::new(false));
+    let hears = Arc::clone(&heard);
     let router = router.map_request(move |mut request: Request<Incoming>| {
+        hears.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         request
     });
@@ -187,7 +194,13 @@ async fn requests(
     stream.set_timeout(Some(limits.stall_timeout));
     let stream = pin!(stream);
     let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(served);
+    let mut served = pin!(served);
+    let mut silence = pin!(async {
+        tokio::time::sleep(limits.first_header_timeout).await;
+        if heard.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    });
     let mut draining = false;
     loop {
         tokio::select! {
@@ -201,6 +214,7 @@ async fn requests(
                 draining = true;
                 served.as_mut().graceful_shutdown();
             }
+            () = silence.as_mut() => return tracing::debug!("no request came on a connection"),
         }
     }
 }

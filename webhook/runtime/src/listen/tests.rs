@@ -49,7 +49,7 @@ async fn plain(limits: Limits) -> (std::net::SocketAddr, crate::shutdown::Trigge
 async fn who_says_nothing_keeps_no_place() {
     let limits = Limits {
         max_connections: 1,
-        header_timeout: Duration::from_millis(50),
+        first_header_timeout: Duration::from_millis(50),
         ..Limits::default()
     };
     let (address, _running) = plain(limits).await;
@@ -73,6 +73,21 @@ async fn who_reads_no_answers_keeps_no_place() {
     let mut next = TcpStream::connect(address).await.unwrap();
     let answer = answer(&mut next, REQUEST).await;
     assert!(answer.ends_with("served"), "{answer}");
+}
+
+#[tokio::test]
+async fn who_has_asked_once_may_ask_again_later() {
+    let limits = Limits {
+        first_header_timeout: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let (address, _running) = plain(limits).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let kept = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    stream.write_all(kept).await.unwrap();
+    tokio::time::sleep(3 * limits.first_header_timeout).await;
+    let answers = answer(&mut stream, REQUEST).await;
+    assert_eq!(answers.matches("served").count(), 2, "{answers}");
 }
 
 #[tokio::test]
