@@ -25,9 +25,9 @@ use crate::tls::ServingTls;
 /// How long to wait after a failed accept: the usual cause, too many open files, passes by itself.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest headers, in bytes, and the most that is read ahead of a body: times all connections that is what strangers
-/// can make us keep.
-pub const READ_AHEAD: usize = 64 * 1024;
+/// The longest headers, in bytes, and the most that is read ahead of a body: as much as one TLS record carries. Times all
+/// connections that is what strangers can make us keep.
+pub const READ_AHEAD: usize = 16 * 1024;
 
 /// Where a request came from, among its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
