@@ -25,7 +25,7 @@ use crate::config::{Config, LoadError};
 use crate::ldap::LdapServers;
 use crate::metrics::Metrics;
 use crate::provision::Upkeep;
-use crate::server::{ApiServer, Callers, CurrentKeys, Patience, Webhook, router};
+use crate::server::{ApiServer, Bodies, Callers, CurrentKeys, Patience, Webhook, router};
 
 /// Mutating admission webhook of Kube2Hadoop.
 #[derive(Debug, Parser)]
@@ -165,6 +165,7 @@ async fn serve(
         keys,
         callers,
         patience,
+        bodies: Bodies::default(),
         metrics,
         audit,
     });

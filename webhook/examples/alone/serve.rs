@@ -16,7 +16,7 @@ use kube2hadoop_webhook::identity::Directory;
 use kube2hadoop_webhook::ldap::Directories;
 use kube2hadoop_webhook::metrics::Metrics;
 use kube2hadoop_webhook::server::{
-    Callers, Cluster, CurrentKeys, Patience, Question, Unread, Webhook, router,
+    Bodies, Callers, Cluster, CurrentKeys, Patience, Question, Unread, Webhook, router,
 };
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -68,6 +68,7 @@ pub(super) fn until_stopped(ca_file: &Path) -> anyhow::Result<()> {
             Arc::new(AtomicBool::new(true)),
         ),
         patience: Patience::of(5),
+        bodies: Bodies::default(),
         metrics: Metrics::new(&mut Registry::default()),
         audit,
     };

@@ -2,27 +2,27 @@
 
 mod asking;
 mod authority;
+mod bodies;
 mod cached;
 mod caller;
 mod cluster;
 mod patience;
 
-use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::FutureExt;
-use http_body_util::LengthLimitError;
 use kube2hadoop_runtime::audit::AuditLog;
 use tokio::sync::watch;
 
+pub use bodies::Bodies;
 pub use caller::Callers;
 pub use cluster::{ApiServer, Cluster, Question, Unread};
 pub use patience::{Patience, Until};
@@ -32,8 +32,6 @@ use crate::audit;
 use crate::metrics::Metrics;
 use crate::review::{ReviewError, parse};
 
-/// etcd takes 1.5 MiB an object; a review of an UPDATE carries two.
-const BODY_LIMIT: usize = 3 * 1024 * 1024;
 const JSON: &str = "application/json";
 
 /// The keys at this moment; replaced whole.
@@ -63,6 +61,7 @@ pub struct Webhook {
     pub keys: Arc<CurrentKeys>,
     pub callers: Callers,
     pub patience: Patience,
+    pub bodies: Bodies,
     pub metrics: Metrics,
     pub audit: AuditLog,
 }
@@ -74,6 +73,8 @@ enum HttpError {
     ContentType,
     #[error("the body is over 3 MB, more than any object that the API server stores")]
     TooLarge,
+    #[error("objects of more than {} KiB take all the memory that there is for them: try again", bodies::SMALL / 1024)]
+    NoRoom,
     #[error("the body broke off: {0}")]
     Broken(#[source] axum::Error),
     #[error("the request took longer than {0:?}, and the API server waits no longer")]
@@ -100,7 +101,7 @@ impl HttpError {
             Self::Admission(error) => {
                 StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            Self::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoKeys | Self::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
             Self::Answer(_) | Self::Defect => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -132,7 +133,8 @@ async fn mutate(
 ) -> Response {
     let (patience, until) = (webhook.patience.whole(), webhook.patience.begin());
     let work = async {
-        let body = read(&headers, body).await?;
+        is_json(&headers)?;
+        let (body, _room) = webhook.bodies.read(body, until).await?;
         webhook.answer(scope, &body, until).await
     };
     // A defect must not take down the connection that other requests share.
@@ -152,23 +154,15 @@ async fn mutate(
     }
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, HttpError> {
+fn is_json(headers: &HeaderMap) -> Result<(), HttpError> {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next());
-    if !content_type.is_some_and(|value| value.trim().eq_ignore_ascii_case(JSON)) {
-        return Err(HttpError::ContentType);
+    match content_type.is_some_and(|value| value.trim().eq_ignore_ascii_case(JSON)) {
+        true => Ok(()),
+        false => Err(HttpError::ContentType),
     }
-    to_bytes(body, BODY_LIMIT).await.map_err(|error| {
-        match error
-            .source()
-            .and_then(|cause| cause.downcast_ref::<LengthLimitError>())
-        {
-            Some(_) => HttpError::TooLarge,
-            None => HttpError::Broken(error),
-        }
-    })
 }
 
 impl Webhook {

@@ -1,0 +1,69 @@
+//! Bodies: how long one may be, and how much of our memory all of them together.
+
+use std::error::Error;
+
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use http_body_util::LengthLimitError;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{HttpError, Until};
+
+/// etcd takes 1.5 MiB an object; a review of an UPDATE carries two.
+pub(super) const LIMIT: u32 = 3 * 1024 * 1024;
+
+/// Bytes of a usual pod's review, and more. So many there is room for on each connection: nobody waits with them, however
+/// many large ones are here or never come.
+pub(super) const SMALL: u32 = 32 * 1024;
+
+/// Bytes of all larger bodies that are here at a time.
+pub(super) const LARGE_TOGETHER: u32 = 16 * 1024 * 1024;
+
+/// The room for large bodies.
+#[derive(Debug)]
+pub struct Bodies(Semaphore);
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self(Semaphore::new(LARGE_TOGETHER as usize))
+    }
+}
+
+/// What a body takes of the room, until it is dropped.
+pub(super) type Room<'a> = Option<SemaphorePermit<'a>>;
+
+impl Bodies {
+    /// Reads a body once there is room for it.
+    pub(super) async fn read(
+        &self,
+        body: Body,
+        until: Until,
+    ) -> Result<(Bytes, Room<'_>), HttpError> {
+        let room = self.room(body.size_hint().upper(), until).await?;
+        Ok((read(body).await?, room))
+    }
+
+    async fn room(&self, told: Option<u64>, until: Until) -> Result<Room<'_>, HttpError> {
+        // A length that is not told may be any.
+        let length = told.unwrap_or(u64::from(LIMIT));
+        match u32::try_from(length) {
+            Ok(length) if length <= SMALL => Ok(None),
+            Ok(length) if length <= LIMIT => {
+                let room = until.answer(self.0.acquire_many(length)).await;
+                room.and_then(Result::ok).map(Some).ok_or(HttpError::NoRoom)
+            }
+            _ => Err(HttpError::TooLarge),
+        }
+    }
+}
+
+async fn read(body: Body) -> Result<Bytes, HttpError> {
+    to_bytes(body, LIMIT as usize).await.map_err(|error| {
+        match error
+            .source()
+            .and_then(|cause| cause.downcast_ref::<LengthLimitError>())
+        {
+            Some(_) => HttpError::TooLarge,
+            None => HttpError::Broken(error),
+        }
+    })
+}
