@@ -1,3 +1,6 @@
+use kube2hadoop_client::contract::MAX_REQUEST_BYTES;
+use kube2hadoop_runtime::listen::READ_AHEAD;
+
 use super::*;
 
 const LEAST: &str = "hadoop: {principal: kube2hadoop@EXAMPLE.COM}\n";
@@ -27,6 +30,18 @@ fn the_example_for_outside_the_cluster_can_be_used() {
     assert_eq!(config.validate(), Ok(()));
     assert!(matches!(config.tls, TlsSource::Files { .. }) && config.renews());
     assert!(config.admin.ip().is_loopback());
+}
+
+#[test]
+fn what_strangers_can_make_us_keep_is_half_of_the_memory_that_the_chart_gives() {
+    let values = include_str!("../../../deploy/chart/kube2hadoop/values.yaml");
+    let values: serde_json::Value = serde_yaml_ng::from_str(values).unwrap();
+    let memory = values["fetcher"]["resources"]["limits"]["memory"]
+        .as_str()
+        .and_then(|memory| memory.strip_suffix("Mi")?.parse::<usize>().ok())
+        .unwrap();
+    let kept = Limits::default().connections as usize * (READ_AHEAD + MAX_REQUEST_BYTES);
+    assert!(kept <= memory * 1024 * 1024 / 2, "{kept} bytes");
 }
 
 #[test]
