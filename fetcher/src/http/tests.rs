@@ -11,6 +11,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube2hadoop_client::contract::TokenResponse;
 use kube2hadoop_client::credentials::Credentials;
+use kube2hadoop_runtime::listen;
+use kube2hadoop_runtime::shutdown::Shutdown;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use super::*;
@@ -205,6 +209,35 @@ async fn a_huge_body_is_not_read() {
         .await;
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert!(problem(response).await.name() == "body-too-large");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_called_too_large() {
+    let bench = bench(4, 4);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (_running, shutdown) = Shutdown::new();
+    let service = router(Arc::clone(&bench.service));
+    tokio::spawn(listen::serve_plain(
+        listener,
+        service,
+        listen::Limits::default(),
+        shutdown,
+    ));
+    let head = format!("POST {TOKENS_PATH} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer alice\r\n");
+    let bad_chunk = "transfer-encoding: chunked\r\n\r\nno number\r\n";
+    stream
+        .write_all((head + bad_chunk).as_bytes())
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer);
+    let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+    read.expect("an answer").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("the body broke off: "), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! POST /v1/tokens.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use futures::future::try_join_all;
+use http_body_util::LengthLimitError;
 use kube2hadoop_client::contract::{TokenRequest, TokenResponse};
 use kube2hadoop_client::credentials::Credentials;
 use kube2hadoop_runtime::listen::Peer;
@@ -21,6 +23,7 @@ use super::request_id::RequestId;
 use super::{MAX_REQUEST_BYTES, Service};
 use crate::attest::Grant;
 use crate::bearer::BearerToken;
+use crate::chain;
 use crate::clock::timestamp;
 use crate::events::Notice;
 use crate::issue::Issued;
@@ -70,7 +73,7 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Option<Vec<Service
     let bytes = timeout(BODY_LIMIT, to_bytes(body, MAX_REQUEST_BYTES))
         .await
         .map_err(|_| Answer::slow_body(BODY_LIMIT))?
-        .map_err(|_| Answer::too_large(MAX_REQUEST_BYTES))?;
+        .map_err(unread)?;
     let request: TokenRequest = serde_json::from_slice(&bytes).map_err(|error| {
         Answer::invalid_request(format!("the body is not {{\"services\": […]}}: {error}"))
     })?;
@@ -82,6 +85,16 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Option<Vec<Service
         .map_err(|error: crate::service::InvalidServiceName| {
             Answer::invalid_request(error.to_string())
         })
+}
+
+fn unread(error: axum::Error) -> Answer {
+    match error
+        .source()
+        .is_some_and(|cause| cause.is::<LengthLimitError>())
+    {
+        true => Answer::too_large(MAX_REQUEST_BYTES),
+        false => Answer::invalid_request(format!("the body broke off: {}", chain::text(&error))),
+    }
 }
 
 async fn hand_out(
