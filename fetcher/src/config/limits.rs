@@ -21,12 +21,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        // A thousand tasks of one job start at once, and all wait for the same issue.
+        // A thousand tasks of one job start at once, and all wait for the same issue. Connections beyond those who may wait
+        // hear so at once; all of them must fit into the memory.
         Self {
             request_seconds: FETCHER_PATIENCE.as_secs(),
             running: 1024,
-            waiting: 4096,
-            connections: 8192,
+            waiting: 2048,
+            connections: 4096,
             drain_seconds: 25,
         }
     }

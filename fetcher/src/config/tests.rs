@@ -1,5 +1,4 @@
-use kube2hadoop_client::contract::MAX_REQUEST_BYTES;
-use kube2hadoop_runtime::listen::READ_AHEAD;
+use kube2hadoop_runtime::listen::KEPT;
 
 use super::*;
 
@@ -33,15 +32,18 @@ fn the_example_for_outside_the_cluster_can_be_used() {
 }
 
 #[test]
-fn what_strangers_can_make_us_keep_is_half_of_the_memory_that_the_chart_gives() {
+fn strangers_leave_us_a_quarter_of_the_memory_that_the_chart_gives() {
     let values = include_str!("../../../deploy/chart/kube2hadoop/values.yaml");
     let values: serde_json::Value = serde_yaml_ng::from_str(values).unwrap();
     let memory = values["fetcher"]["resources"]["limits"]["memory"]
         .as_str()
         .and_then(|memory| memory.strip_suffix("Mi")?.parse::<usize>().ok())
         .unwrap();
-    let kept = Limits::default().connections as usize * (READ_AHEAD + MAX_REQUEST_BYTES);
-    assert!(kept <= memory * 1024 * 1024 / 2, "{kept} bytes");
+    let limits = Limits::default();
+    let kept = limits.connections as usize * KEPT;
+    assert!(kept <= memory * 1024 * 1024 / 4 * 3, "{kept} bytes");
+    let heard = limits.connections as usize - limits.running - limits.waiting;
+    assert!(heard > 0, "who may not even wait hears so");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{HttpError, Until};
 /// etcd takes 1.5 MiB an object; a review of an UPDATE carries two.
 pub(super) const LIMIT: u32 = 3 * 1024 * 1024;
 
-/// Bytes of a usual pod's review, and more. So many there is room for on each connection: nobody waits with them, however
+/// Bytes of a usual pod's review, and more. There is room for so many on each connection: nobody waits with them, however
 /// many large ones are here or never come.
 pub(super) const SMALL: u32 = 32 * 1024;
 
