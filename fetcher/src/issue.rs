@@ -24,15 +24,20 @@ pub trait Issuer: Send + Sync + 'static {
     /// The Hadoop configuration for pods.
     fn client_conf(&self) -> &BTreeMap<FileName, FileContent>;
 
-    /// Why new tokens of `user` would be refused at once, before anything is written for them.
-    fn busy(&self, _user: &HadoopUser, _service: &ServiceName) -> Option<IssueFailure> {
-        None
+    /// Waits, in bounded time, until tokens of `user` may be asked for: before anything is written for them. Who has a
+    /// place keeps it while it asks.
+    fn turn<'a>(
+        &'a self,
+        _user: &'a HadoopUser,
+        _service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<Option<pressure::Place>, IssueFailure>> {
+        std::future::ready(Ok(None)).boxed()
     }
 
     /// Begins no more issues: who waits for one is told to ask another replica.
     fn close(&self) {}
 
-    /// Gets new tokens of `user` at `service`.
+    /// Gets new tokens of `user` at `service`, for whoever had its turn.
     fn issue<'a>(
         &'a self,
         user: &'a HadoopUser,

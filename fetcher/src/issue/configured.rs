@@ -114,7 +114,6 @@ impl Configured {
             .services
             .get(name.as_str())
             .ok_or_else(|| IssueFailure::NoSuchService(name.clone()))?;
-        let _turn = self.turn(user, name).await?;
         let started = Instant::now();
         let issued = service.issue(user).await;
         let took = started.elapsed().as_secs_f64();
@@ -157,8 +156,7 @@ impl Configured {
         verdict
     }
 
-    /// Waits until Hadoop may be asked.
-    async fn turn(
+    async fn wait(
         &self,
         user: &HadoopUser,
         name: &ServiceName,
@@ -200,9 +198,12 @@ impl Issuer for Configured {
         self.pressure.values().for_each(Pressure::close);
     }
 
-    fn busy(&self, user: &HadoopUser, service: &ServiceName) -> Option<IssueFailure> {
-        let busy = self.pressure.get(service)?.busy(user)?;
-        Some(self.turned_away(service, busy))
+    fn turn<'a>(
+        &'a self,
+        user: &'a HadoopUser,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<Option<Place>, IssueFailure>> {
+        self.wait(user, service).boxed()
     }
 
     fn issue<'a>(

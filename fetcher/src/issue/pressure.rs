@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use kube2hadoop_client::contract::FETCHER_PATIENCE;
 use kube2hadoop_runtime::shutdown::{Shutdown, Trigger};
 use kube2hadoop_stamp::HadoopUser;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::config::HadoopLimits;
 use places::Places;
@@ -111,16 +112,10 @@ impl Pressure {
         self.closing.1.is_requested()
     }
 
-    /// Whether a call for this user would be turned away now.
-    #[must_use]
-    pub fn busy(&self, user: &HadoopUser) -> Option<Busy> {
-        self.refusal(&self.lock(), user, Instant::now())
-    }
-
-    /// Waits for the user's turn, then for everybody's, then for a place.
+    /// Waits for the user's turn, then for everybody's, then for a place; no longer than a pod waits for its answer.
     ///
     /// # Errors
-    /// Where too many wait, or the wait would be too long, or no call begins any more.
+    /// Where too many wait, or the wait would be or was too long, or no call begins any more.
     pub async fn turn(&self, user: &HadoopUser) -> Result<Place, Busy> {
         tokio::select! {
             biased;
@@ -130,6 +125,7 @@ impl Pressure {
     }
 
     async fn wait(&self, user: &HadoopUser) -> Result<Place, Busy> {
+        let patience = Instant::now() + FETCHER_PATIENCE;
         let (waiting, at) = self.join(user)?;
         moment(at).await;
         let at = {
@@ -137,9 +133,13 @@ impl Pressure {
             self.lock().all.take(now, self.limits.per_second)
         };
         moment(at).await;
-        let place = self.places.take(user).await;
+        // A Hadoop that keeps silent gives no places back for long.
+        let place = timeout_at(patience, self.places.take(user)).await;
         drop(waiting);
-        place.ok_or_else(|| self.lock().busy(Duration::ZERO, &self.limits))
+        place
+            .ok()
+            .flatten()
+            .ok_or_else(|| self.lock().busy(Duration::ZERO, &self.limits))
     }
 
     /// How many wait.
@@ -294,14 +294,31 @@ mod tests {
         while pressure.waiting() < 3 {
             tokio::task::yield_now().await;
         }
-        let busy = pressure.busy(&alice).unwrap();
-        assert_eq!(busy.retry_after, Duration::from_secs(1));
-        assert_eq!(pressure.turn(&alice).await.map(drop), Err(busy));
+        let retry_after = Duration::from_secs(1);
+        let refused = pressure.turn(&alice).await.map(drop);
+        assert_eq!(refused, Err(Busy { retry_after }));
         drop(held);
         for waiter in join_all(waiters).await {
             assert_eq!(waiter.unwrap(), Ok(()));
         }
-        assert_eq!((pressure.waiting(), pressure.busy(&alice)), (0, None));
+        assert_eq!(pressure.waiting(), 0);
+        assert!(pressure.turn(&alice).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_service_is_waited_for_no_longer_than_pods_wait() {
+        let silent = HadoopLimits {
+            concurrency: 1,
+            ..limits()
+        };
+        let (pressure, alice) = (Pressure::new(silent), user("alice"));
+        let held = pressure.turn(&alice).await.unwrap();
+        let began = Instant::now();
+        assert!(pressure.turn(&alice).await.is_err());
+        assert_eq!(began.elapsed(), FETCHER_PATIENCE);
+        assert_eq!(pressure.waiting(), 0);
+        drop(held);
+        assert!(pressure.turn(&alice).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -317,7 +334,7 @@ mod tests {
         pressure.close();
         assert!(matches!(in_line.now_or_never(), Some(Err(_))));
         drop(held);
-        assert!(pressure.turn(&bob).await.is_err() && pressure.busy(&bob).is_some());
+        assert!(pressure.turn(&bob).await.is_err());
         assert_eq!(pressure.waiting(), 0);
     }
 

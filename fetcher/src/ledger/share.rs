@@ -13,27 +13,25 @@ use super::record::{Record, Versioned};
 use super::store::{Store, StoreError, Written};
 use super::under_way::UnderWay;
 use crate::chain;
-use crate::issue::{IssueFailure, Issued};
+use crate::issue::{IssueFailure, Issued, pressure};
 
 mod aside;
 mod claim;
+mod looks;
 mod question;
 mod said;
 
 use aside::{put_aside, remember};
 use claim::Claim;
+use looks::Looks;
 pub(super) use question::Question;
 pub use said::CONFIRM_MILLIS;
 pub(super) use said::LastSaid;
 
-/// How often a replica looks whether the other one is done.
-const LOOK: Duration = Duration::from_millis(100);
 /// A claim that says the same for so long is of a replica that died between claim and token.
 pub const STALE_MILLIS: u64 = 15_000;
 /// No two clocks are so far apart: an older claim is dead at the first look.
 const ANCIENT_MILLIS: u64 = 600_000;
-/// Looks at another's claim before giving up; longer than a dead one lasts.
-const MAX_LOOKS: u32 = 400;
 
 /// Whether and through what replicas share.
 pub struct Sharing {
@@ -44,16 +42,24 @@ pub struct Sharing {
     hurry: (Trigger, Shutdown),
 }
 
-/// What a look at the store came to.
+/// What comes next for who asks.
 enum Turn {
     /// It is ours to issue, under the record of that version.
     Issue {
         version: String,
+        at_hadoop: Option<pressure::Place>,
     },
     Use(Arc<Issued>),
     /// Hadoop shall not be asked now: nothing was claimed.
     Refuse(IssueFailure),
     Wait,
+}
+
+/// What a look at the store came to.
+enum Found {
+    Decided(Turn),
+    /// Nobody has tokens that still serve, nor is at it.
+    Free(Option<Versioned>),
 }
 
 /// Another's claim, and since when it says the same by our own watch: replicas' clocks may be minutes apart.
@@ -129,20 +135,23 @@ impl Sharing {
         let Some(store) = &self.store else {
             return match held {
                 Some(issued) if question.may_reuse(&issued, said).await => Ok(issued),
-                _ => question.issue(said).await,
+                _ => question.wait_and_issue(said).await,
             };
         };
         let place = Place::current(question.key);
         let mut watched = Watched::default();
-        for _ in 0..MAX_LOOKS {
+        let mut looks = Looks::begin();
+        loop {
             match turn(&**store, &place, question, said, &mut watched).await {
                 Ok(Turn::Use(issued)) => return Ok(issued),
                 Ok(Turn::Refuse(failure)) => return Err(failure),
-                Ok(Turn::Issue { version }) => {
+                Ok(Turn::Issue { version, at_hadoop }) => {
                     let claim = Claim::new(&**store, &place, question.clock, version);
-                    return self.issue_under(store, claim, question, said).await;
+                    let issue = question.issue(at_hadoop, said);
+                    return self.issue_under(store, claim, question, issue).await;
                 }
-                Ok(Turn::Wait) => tokio::time::sleep(LOOK).await,
+                Ok(Turn::Wait) if looks.rest().await => {}
+                Ok(Turn::Wait) => return Err(IssueFailure::ElsewhereBusy),
                 Err(error) => {
                     // What was good two seconds ago, or a second token, is better than none at all.
                     tracing::warn!(
@@ -156,7 +165,6 @@ impl Sharing {
                 }
             }
         }
-        Err(IssueFailure::ElsewhereBusy)
     }
 
     async fn issue_under(
@@ -164,9 +172,9 @@ impl Sharing {
         store: &Arc<dyn Store>,
         mut claim: Claim<'_>,
         question: Question<'_>,
-        said: &mut LastSaid,
+        issue: impl Future<Output = Result<Arc<Issued>, IssueFailure>>,
     ) -> Result<Arc<Issued>, IssueFailure> {
-        match claim.held_during(question.issue(said)).await {
+        match claim.held_during(issue).await {
             Ok(issued) => {
                 if !claim.enter(&issued).await {
                     self.remember(store, question, &issued);
@@ -186,7 +194,7 @@ impl Sharing {
         question: Question<'_>,
         said: &mut LastSaid,
     ) -> Result<Arc<Issued>, IssueFailure> {
-        let issued = question.issue(said).await?;
+        let issued = question.wait_and_issue(said).await?;
         self.remember(store, question, &issued);
         Ok(issued)
     }
@@ -208,15 +216,44 @@ async fn turn(
     said: &mut LastSaid,
     watched: &mut Watched,
 ) -> Result<Turn, StoreError> {
-    let Question { key, clock, .. } = question;
-    let now = clock.now_millis();
+    let mut found = match look(store, place, question, said, watched).await? {
+        Found::Free(found) => found,
+        Found::Decided(turn) => return Ok(turn),
+    };
+    // Who waits for Hadoop has claimed nothing yet: there are never more claims to keep fresh than calls at a time.
+    let begun = Instant::now();
+    let at_hadoop = match question.turn().await {
+        Ok(at_hadoop) => at_hadoop,
+        Err(failure) => return Ok(Turn::Refuse(failure)),
+    };
+    // Another replica may have had its turn meanwhile.
+    if begun.elapsed() >= looks::FIRST {
+        found = match look(store, place, question, said, watched).await? {
+            Found::Free(found) => found,
+            Found::Decided(turn) => return Ok(turn),
+        };
+    }
+    Ok(match claim(store, place, question, found).await? {
+        Some(version) => Turn::Issue { version, at_hadoop },
+        None => Turn::Wait,
+    })
+}
+
+async fn look(
+    store: &dyn Store,
+    place: &Place,
+    question: Question<'_>,
+    said: &mut LastSaid,
+    watched: &mut Watched,
+) -> Result<Found, StoreError> {
+    let now = question.clock.now_millis();
     let mut found = store.get(place).await?;
     if let Some(Versioned { record, .. }) = &mut found
         && let Record::Held(issued) = record
         && question.rules.usable(issued, now)
     {
         if question.may_reuse(issued, said).await {
-            return Ok(Turn::Use(Arc::clone(issued)));
+            return Ok(Found::Decided(Turn::Use(Arc::clone(issued))));
         }
         *record = question.lost(issued);
     }
@@ -225,25 +262,33 @@ async fn turn(
         && now < since.saturating_add(ANCIENT_MILLIS)
         && !watched.for_long(version)
     {
-        return Ok(Turn::Wait);
+        return Ok(Found::Decided(Turn::Wait));
     }
-    if let Some(failure) = question.issuer.busy(&key.user, &key.service) {
-        return Ok(Turn::Refuse(failure));
-    }
-    let now = clock.now_millis();
+    Ok(Found::Free(found))
+}
+
+/// Claims a free place; the claim's version, unless another replica was quicker.
+async fn claim(
+    store: &dyn Store,
+    place: &Place,
+    question: Question<'_>,
+    found: Option<Versioned>,
+) -> Result<Option<String>, StoreError> {
+    let now = question.clock.now_millis();
     let version = match found {
         None => None,
         // Where nobody renews, nobody would take away what stands aside.
         Some(worn)
-            if !question.rules.renewed || put_aside(store, key, &worn.record, now).await? =>
+            if !question.rules.renewed
+                || put_aside(store, question.key, &worn.record, now).await? =>
         {
             Some(worn.version)
         }
-        Some(_) => return Ok(Turn::Wait),
+        Some(_) => return Ok(None),
     };
     let claim = Record::Claimed { since: now };
     Ok(match store.put(place, claim, version).await? {
-        Written::Yes(version) => Turn::Issue { version },
-        Written::No => Turn::Wait,
+        Written::Yes(version) => Some(version),
+        Written::No => None,
     })
 }

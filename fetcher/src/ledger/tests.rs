@@ -11,9 +11,11 @@ use super::record::Record;
 use super::store::{InMemory, Store};
 use super::*;
 use crate::hadoop::HadoopError;
+use crate::issue::pressure;
 
 mod api_server;
 mod cancelled;
+mod hung;
 mod renewed;
 mod replicas;
 
@@ -99,12 +101,20 @@ impl Issuer for Hadoop {
         &self.conf
     }
 
-    fn busy(&self, user: &HadoopUser, service: &ServiceName) -> Option<IssueFailure> {
+    fn turn<'a>(
+        &'a self,
+        user: &'a HadoopUser,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<Option<pressure::Place>, IssueFailure>> {
         let busy = || IssueFailure::Busy {
             service: service.clone(),
             seconds: 7,
         };
-        (user.as_str() == "busy").then(busy)
+        let turn = match user.as_str() {
+            "busy" => Err(busy()),
+            _ => Ok(None),
+        };
+        std::future::ready(turn).boxed()
     }
 
     fn issue<'a>(

@@ -1,5 +1,6 @@
 //! So many calls at a time, given to users in turn: a user whose jobs wait by the thousand holds up nobody else.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +17,7 @@ pub(super) struct Places(Arc<Mutex<Lines>>);
 struct Lines {
     /// None while anybody waits.
     free: usize,
+    /// Each line stands until its user's turn, though all may have left it.
     of_user: HashMap<HadoopUser, VecDeque<Waiter>>,
     /// Whose turn comes when; each user with a line once.
     turns: VecDeque<HadoopUser>,
@@ -23,6 +25,20 @@ struct Lines {
 
 /// The place of one call. When it is dropped, the next in line has it.
 pub struct Place(Places);
+
+/// Somebody in a line. Whoever gives up leaves it: else it seems longer than it is, and the wrong ones are turned away.
+struct InLine<'a> {
+    places: &'a Places,
+    user: &'a HadoopUser,
+    place: oneshot::Receiver<Place>,
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.place.close();
+        self.places.lock().let_go(self.user);
+    }
+}
 
 impl Places {
     pub(super) fn new(count: usize) -> Self {
@@ -35,15 +51,20 @@ impl Places {
 
     /// Waits for a place; none if it was turned away meanwhile.
     pub(super) async fn take(&self, user: &HadoopUser) -> Option<Place> {
-        let waiting = {
+        let mut waiting = {
             let mut lines = self.lock();
             if lines.free > 0 {
                 lines.free -= 1;
                 return Some(Place(self.clone()));
             }
-            lines.join(user)
+            let place = lines.join(user);
+            InLine {
+                places: self,
+                user,
+                place,
+            }
         };
-        waiting.await.ok()
+        (&mut waiting.place).await.ok()
     }
 
     /// Whether somebody's line is so much longer than this user's that its last one should go.
@@ -69,12 +90,24 @@ impl Places {
 impl Lines {
     fn join(&mut self, user: &HadoopUser) -> oneshot::Receiver<Place> {
         let (waiter, waiting) = oneshot::channel();
-        let line = self.of_user.entry(user.clone()).or_default();
-        if line.is_empty() {
-            self.turns.push_back(user.clone());
-        }
+        let line = match self.of_user.entry(user.clone()) {
+            Entry::Occupied(line) => line.into_mut(),
+            Entry::Vacant(none) => {
+                self.turns.push_back(user.clone());
+                none.insert(VecDeque::new())
+            }
+        };
         line.push_back(waiter);
         waiting
+    }
+
+    /// Those who gave up, from both ends: who came first gives up first, as a rule.
+    fn let_go(&mut self, user: &HadoopUser) {
+        let Some(line) = self.of_user.get_mut(user) else {
+            return;
+        };
+        while line.pop_front_if(|it| it.is_closed()).is_some() {}
+        while line.pop_back_if(|it| it.is_closed()).is_some() {}
     }
 
     /// The next who still waits, of the user whose turn it is.
@@ -172,6 +205,25 @@ mod tests {
         assert!(place.is_some());
         drop(place);
         assert!(places.take(&alice).now_or_never().flatten().is_some());
+    }
+
+    #[test]
+    fn who_gave_up_makes_no_line_longer() {
+        let places = Places::new(1);
+        let (alice, bob) = (user("alice"), user("bob"));
+        let held = places.take(&alice).now_or_never().flatten();
+        for _ in 0..3 {
+            assert!(places.take(&alice).now_or_never().is_none());
+        }
+        assert!(!places.is_crowded_by_others(&bob), "nobody waits");
+        let mut two = [&alice, &bob].map(|user| places.take(user).boxed());
+        for take in &mut two {
+            assert!(take.now_or_never().is_none());
+        }
+        drop(held);
+        for take in &mut two {
+            assert!(take.now_or_never().flatten().is_some());
+        }
     }
 
     #[test]

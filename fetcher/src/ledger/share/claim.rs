@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 
-use super::LOOK;
 use crate::chain;
 use crate::clock::Clock;
 use crate::issue::Issued;
@@ -16,8 +15,9 @@ use crate::ledger::store::{Store, StoreError, Written};
 
 /// How often who waits for Hadoop says that it lives; several of these fit into the time until others take over.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
-/// Tries at writing where a store answers that it is too busy.
+/// Tries at writing where a store answers that it is too busy, and the pause between them.
 const MAX_WRITES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A claim of ours.
 pub(super) struct Claim<'a> {
@@ -96,7 +96,7 @@ impl<'a> Claim<'a> {
                 Some(found) if Some(&found.version) == version.as_ref() => {}
                 Some(_) => return Ok(false),
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(PAUSE).await;
         }
         Ok(false)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::said::LastSaid;
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::issue::{IssueFailure, Issued, Issuer};
+use crate::issue::{IssueFailure, Issued, Issuer, pressure};
 use crate::ledger::record::Record;
 use crate::ledger::{Key, Rules};
 
@@ -20,8 +20,28 @@ pub(in crate::ledger) struct Question<'a> {
 }
 
 impl Question<'_> {
-    pub(super) async fn issue(self, said: &mut LastSaid) -> Result<Arc<Issued>, IssueFailure> {
+    /// Waits until Hadoop may be asked.
+    pub(super) async fn turn(self) -> Result<Option<pressure::Place>, IssueFailure> {
+        let Key { user, service, .. } = self.key;
+        self.issuer.turn(user, service).await
+    }
+
+    pub(super) async fn wait_and_issue(
+        self,
+        said: &mut LastSaid,
+    ) -> Result<Arc<Issued>, IssueFailure> {
+        let at_hadoop = self.turn().await?;
+        self.issue(at_hadoop, said).await
+    }
+
+    /// Asks Hadoop, at the place that our turn came with.
+    pub(super) async fn issue(
+        self,
+        at_hadoop: Option<pressure::Place>,
+        said: &mut LastSaid,
+    ) -> Result<Arc<Issued>, IssueFailure> {
         let issued = self.issuer.issue(&self.key.user, &self.key.service).await?;
+        drop(at_hadoop);
         if !issued.tokens.is_empty() {
             self.audit.obtained(self.key, issued.sequence_number);
         }
