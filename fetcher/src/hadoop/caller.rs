@@ -5,9 +5,11 @@ use tokio::sync::watch;
 
 use super::HadoopError;
 use super::http::Http;
+use super::resolver::Resolver;
 
 pub(super) struct Caller {
     pub(super) http: Http,
+    pub(super) resolver: Resolver,
     /// First part of our principal: what the proxy user keys name.
     pub(super) principal: String,
     pub(super) renewer: String,

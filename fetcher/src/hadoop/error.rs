@@ -27,6 +27,11 @@ pub enum HadoopError {
     /// A host that has only just started, or that is too busy.
     #[error("{service} cannot answer yet ({message}): it is asked again")]
     NotReady { service: String, message: String },
+    /// Of a host whose address belongs into the token.
+    #[error(
+        "the address of {host}, which Java clients look for in the token, was not found ({reason}): see that the fetcher's DNS answers"
+    )]
+    Unresolved { host: String, reason: String },
     /// We could not get a Kerberos ticket.
     #[error(transparent)]
     Kerberos(#[from] Arc<SpnegoError>),
@@ -172,6 +177,7 @@ impl HadoopError {
             Self::AllStandby { .. } => ("hadoop-standby", true),
             Self::SafeMode { .. } => ("hadoop-safe-mode", true),
             Self::NotReady { .. } => ("hadoop-not-ready", true),
+            Self::Unresolved { .. } => ("hadoop-unresolved", true),
             // A KDC comes back, a keytab is replaced: who waits gets its token then.
             Self::Kerberos(error) => (error.reason(), true),
             Self::TicketRefused { .. } => ("ticket-refused", true),

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use tokio::net::lookup_host;
-
 /// An address with its port; an IPv6 host stands without brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostPort {
@@ -57,18 +55,6 @@ impl HostPort {
                 port: other.map_or(port, |address| address.port),
             },
         }
-    }
-
-    /// `ip:port`, the token service that Java looks for unless use_ip is off; nothing if the name does
-    /// not resolve.
-    pub(super) async fn by_ip(&self) -> Option<String> {
-        let found = lookup_host((self.host.as_str(), self.port)).await.ok()?;
-        let all: Vec<_> = found.collect();
-        let first = all
-            .iter()
-            .find(|address| address.is_ipv4())
-            .or(all.first())?;
-        Some(format!("{}:{}", first.ip(), first.port()))
     }
 }
 

@@ -155,6 +155,8 @@ impl Kms {
         provider: &KeyProvider,
         user: &HadoopUser,
     ) -> Result<Issued, HadoopError> {
+        let labels = label::of_key_provider(provider);
+        let texts = label::texts(&labels, &self.caller.resolver).await?;
         let (name, renewer) = (encode(user.as_str()), encode(&self.caller.renewer));
         let query = format!("{PATH}?op=GETDELEGATIONTOKEN&doAs={name}&renewer={renewer}");
         let hosts = self.hosts(provider);
@@ -162,8 +164,7 @@ impl Kms {
         let call = hosts.call(&self.caller, &request, Some(user.as_str()), |_| false);
         let (answer, host) = call.await?;
         let (token, identifier) = issued::token(&answer, host.base(), user)?;
-        let labels = label::of_key_provider(provider);
-        let copies = label::copies(&token, &labels, host.base()).await?;
+        let copies = label::copies(&token, texts, host.base())?;
         issued::complete(self, &self.interval, copies, &identifier).await
     }
 

@@ -1,11 +1,13 @@
 //! What clients look for: a token's kind and its service text, letter for letter.
 
+use futures::future::try_join_all;
 use kube2hadoop_client::credentials::{CredentialsError, Token};
 
 use super::HadoopError;
 use super::conf::{Gateway, NameService, ResourceManager, Web};
 use super::host::HostPort;
 use super::key_provider::KeyProvider;
+use super::resolver::Resolver;
 
 const HDFS: &str = "HDFS_DELEGATION_TOKEN";
 const WEBHDFS: &str = "WEBHDFS delegation";
@@ -43,20 +45,18 @@ impl Label {
     }
 
     /// The service texts that it stands for.
-    async fn services(&self) -> Vec<String> {
+    async fn services(&self, resolver: &Resolver) -> Result<Vec<String>, HadoopError> {
         let addresses = match &self.service {
-            Service::Text(text) => return vec![text.clone()],
+            Service::Text(text) => return Ok(vec![text.clone()]),
             Service::Addresses(addresses) => addresses,
         };
-        let mut by_ip = Vec::new();
-        for address in addresses {
-            by_ip.extend(address.by_ip().await);
-        }
+        let by_ip = try_join_all(addresses.iter().map(|it| resolver.by_ip(it))).await?;
+        let by_ip: Vec<_> = by_ip.into_iter().flatten().collect();
         let by_name: Vec<_> = addresses.iter().map(HostPort::to_string).collect();
         let mut all = vec![by_ip.join(","), by_name.join(",")];
         all.dedup();
         all.retain(|text| !text.is_empty());
-        all
+        Ok(all)
     }
 }
 
@@ -120,22 +120,33 @@ fn web_kind(web: &Web) -> &'static str {
     if web.https { SWEBHDFS } else { WEBHDFS }
 }
 
-/// The token once for each text that clients look for, which is its alias and its service.
-pub(super) async fn copies(
+/// A token's kind and its service.
+pub(super) type Text = (&'static str, String);
+
+/// All that clients look for. It is found out before anything is issued: a token that nobody is given would live on, and
+/// one that lacks an address would be shared by all pods of its job.
+pub(super) async fn texts(labels: &[Label], resolver: &Resolver) -> Result<Vec<Text>, HadoopError> {
+    let of_each = labels.iter().map(|label| async move {
+        let services = label.services(resolver).await?;
+        Ok::<_, HadoopError>(services.into_iter().map(|it| (label.kind, it)))
+    });
+    let all = try_join_all(of_each).await?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+/// The token once for each text, which is its alias and its service.
+pub(super) fn copies(
     token: &Token,
-    labels: &[Label],
+    texts: Vec<Text>,
     host: &str,
 ) -> Result<Vec<(String, Token)>, HadoopError> {
-    let mut all = Vec::new();
-    for label in labels {
-        for service in label.services().await {
-            let copy = token.relabelled(label.kind, &service);
-            let copy = copy.map_err(|error: CredentialsError| HadoopError::BadAnswer {
-                host: host.into(),
-                what: error.to_string(),
-            })?;
-            all.push((service, copy));
-        }
-    }
-    Ok(all)
+    let copy = |(kind, service): Text| {
+        let copy = token.relabelled(kind, &service);
+        let copy = copy.map_err(|error: CredentialsError| HadoopError::BadAnswer {
+            host: host.into(),
+            what: error.to_string(),
+        })?;
+        Ok((service, copy))
+    };
+    texts.into_iter().map(copy).collect()
 }

@@ -19,6 +19,7 @@ mod patience;
 mod product;
 mod realms;
 mod remote;
+mod resolver;
 mod resource_manager;
 mod service;
 mod services;

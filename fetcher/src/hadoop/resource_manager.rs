@@ -57,6 +57,7 @@ impl ResourceManagers {
 
     async fn get_token(&self, user: &HadoopUser) -> Result<Issued, HadoopError> {
         self.caller.check(user)?;
+        let texts = label::texts(&self.labels, &self.caller.resolver).await?;
         let path = format!("{PATH}?doAs={}", encode(user.as_str()));
         let body = serde_json::json!({"renewer": self.caller.renewer}).to_string();
         let request = Request::new(Method::POST, &path).json(body);
@@ -66,7 +67,7 @@ impl ResourceManagers {
         let (token, identifier) = issued::owned(&read.token, parse, host.base(), user)?;
         let dates = Dates::of(&identifier);
         Ok(Issued {
-            tokens: label::copies(&token, &self.labels, host.base()).await?,
+            tokens: label::copies(&token, texts, host.base())?,
             issued_at: dates.issued,
             renewed_at: dates.issued,
             expires_at: read.expiration_time.min(dates.max),

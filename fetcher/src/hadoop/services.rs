@@ -16,6 +16,7 @@ use super::conf::{Cluster, ClusterError, Conf, ConfError};
 use super::http::{Host, Http};
 use super::kms::Kms;
 use super::realms::Realms;
+use super::resolver::Resolver;
 use super::resource_manager::{self, ResourceManagers};
 use super::spnego::{InvalidPrincipal, Negotiate, Principal, Spnego};
 use super::trust::HttpSetupError;
@@ -130,6 +131,14 @@ impl HadoopServices {
         settings: &Settings,
         negotiate: Arc<dyn Negotiate>,
     ) -> Result<Self, SetupError> {
+        Self::with_resolver(settings, negotiate, Resolver::system())
+    }
+
+    pub(super) fn with_resolver(
+        settings: &Settings,
+        negotiate: Arc<dyn Negotiate>,
+        resolver: Resolver,
+    ) -> Result<Self, SetupError> {
         let principal: Principal = settings.principal.parse()?;
         if settings.renewer.trim().is_empty() {
             return Err(SetupError::Renewer);
@@ -140,6 +149,7 @@ impl HadoopServices {
         let realms = Realms::of_site(&settings.krb5_conf, principal.realm());
         let caller = Arc::new(Caller {
             http: Http::new(ca_file, timeout, negotiate, realms)?,
+            resolver,
             principal: principal.short_name().to_owned(),
             renewer: settings.renewer.clone(),
             deny: settings.deny.clone(),

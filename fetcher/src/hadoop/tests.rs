@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kube2hadoop_stamp::{DenyList, HadoopUser};
 
+use super::resolver::Resolver;
 use super::spnego::Negotiate;
 use super::{HadoopError, HadoopServices, Issued, Settings};
 use fake::{DeadKerberos, Fake, FakeKerberos, INTERVAL, ISSUED, LIFE, Recorded};
@@ -13,6 +14,7 @@ mod file_systems;
 mod kerberos;
 mod key_providers;
 mod known;
+mod names;
 mod parted_kms;
 mod strangers;
 mod yarn;
@@ -56,6 +58,15 @@ fn from_files(
     negotiate: Arc<dyn Negotiate>,
     timeout: Duration,
 ) -> HadoopServices {
+    with_resolver(files, negotiate, timeout, Resolver::system())
+}
+
+fn with_resolver(
+    files: &[(&str, &str)],
+    negotiate: Arc<dyn Negotiate>,
+    timeout: Duration,
+    resolver: Resolver,
+) -> HadoopServices {
     let dir = tempfile::tempdir().unwrap();
     let secure = property("hadoop.security.authentication", "kerberos");
     for (file, text) in files {
@@ -72,7 +83,7 @@ fn from_files(
         timeout,
         deny: tokio::sync::watch::channel(DenyList::default()).1,
     };
-    HadoopServices::with_negotiate(&settings, negotiate).unwrap()
+    HadoopServices::with_resolver(&settings, negotiate, resolver).unwrap()
 }
 
 /// Name service `ns1` of these NameNodes.

@@ -112,12 +112,13 @@ impl WebHdfs {
 
     async fn get_token(&self, user: &HadoopUser) -> Result<Issued, HadoopError> {
         self.caller.check(user)?;
+        let texts = label::texts(&self.labels, &self.caller.resolver).await?;
         let (name, renewer) = (encode(user.as_str()), encode(&self.caller.renewer));
         let query = format!("{PATH}?op=GETDELEGATIONTOKEN&doas={name}&renewer={renewer}");
         let request = Request::get(&query);
         let (answer, host) = self.call(&request, Some(user.as_str())).await?;
         let (token, identifier) = issued::token(&answer, host.base(), user)?;
-        let copies = label::copies(&token, &self.labels, host.base()).await?;
+        let copies = label::copies(&token, texts, host.base())?;
         issued::complete(self, &self.interval, copies, &identifier).await
     }
 }
