@@ -88,6 +88,15 @@ pub enum HadoopError {
         exception: String,
         message: String,
     },
+    /// The service could not, by no fault of what was asked.
+    #[error(
+        "{service} failed with {exception}: {message}; it is asked again, and its own log says more"
+    )]
+    Failed {
+        service: String,
+        exception: String,
+        message: String,
+    },
     /// Not what such a service answers.
     #[error(
         "{host} did not answer like a Hadoop service ({what}): see that the http(s) addresses in the Hadoop configuration name its web port, and that no proxy is in between"
@@ -187,6 +196,7 @@ impl HadoopError {
             Self::Unknown { .. } => ("token-unknown", true),
             Self::NotRenewer { .. } => ("not-renewer", false),
             Self::Refused { .. } => ("hadoop-refused", false),
+            Self::Failed { .. } => ("hadoop-failed", true),
             Self::BadAnswer { .. } => ("hadoop-bad-answer", true),
         }
     }

@@ -96,11 +96,19 @@ pub(super) fn failure(answer: &Answer, asked: Asked<'_>) -> HadoopError {
         };
     };
     let name = said.exception.rsplit(['.', '$']).next().unwrap_or_default();
-    named(
-        name,
-        &one_line(said.message.as_deref().unwrap_or_default()),
-        asked,
-    )
+    let message = one_line(said.message.as_deref().unwrap_or_default());
+    match named(name, &message, asked) {
+        HadoopError::Refused {
+            service,
+            exception,
+            message: text,
+        } if may_pass(answer.status, name, &message) => HadoopError::Failed {
+            service,
+            exception,
+            message: text,
+        },
+        decided => decided,
+    }
 }
 
 /// What it means that a token was refused which was used. Only «can't be found» says that it is gone: an expired one is
@@ -181,6 +189,30 @@ fn named(exception: &str, message: &str, asked: Asked<'_>) -> HadoopError {
             message: text,
         },
     }
+}
+
+/// Whether what no rule of ours knows ends by itself: a server's fault, or its network's, which a NameNode and a router
+/// answer 403 as any other IOException. What is wrong with the question, HttpFS and others answer 500, too.
+fn may_pass(status: StatusCode, exception: &str, message: &str) -> bool {
+    let ours = matches!(
+        exception,
+        "AccessControlException"
+            | "AuthorizationException"
+            | "IllegalArgumentException"
+            | "QueryParamException"
+            | "SecurityException"
+            | "UnsupportedOperationException"
+    );
+    let network = matches!(
+        exception,
+        "ConnectException"
+            | "ConnectTimeoutException"
+            | "NoRouteToHostException"
+            | "SocketTimeoutException"
+    );
+    // A renewer of a realm that it has no rule for.
+    let no_rule = message.contains("NoMatchingRule");
+    network || status.is_server_error() && !ours && !no_rule
 }
 
 /// A ResourceManager that does not lead says so in a redirection to the one that does, or, where none does, in any

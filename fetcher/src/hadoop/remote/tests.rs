@@ -136,6 +136,73 @@ fn the_same_status_means_different_things() {
 }
 
 #[test]
+fn what_the_server_could_not_do_is_asked_again_and_what_it_would_not_is_final() {
+    for (status, exception, message, reason, again) in [
+        (
+            500,
+            "RuntimeException",
+            "java.lang.InterruptedException",
+            "hadoop-failed",
+            true,
+        ),
+        (500, "NullPointerException", "", "hadoop-failed", true),
+        (
+            500,
+            "IOException",
+            "No space left on device",
+            "hadoop-failed",
+            true,
+        ),
+        (503, "ServiceException", "", "hadoop-failed", true),
+        (
+            403,
+            "ConnectException",
+            "Call From rbf to nn1:8020 failed",
+            "hadoop-failed",
+            true,
+        ),
+        (
+            403,
+            "IOException",
+            "Security is not enabled",
+            "hadoop-refused",
+            false,
+        ),
+        (
+            403,
+            "AuthorizationException",
+            "User: k2h is not authorized",
+            "hadoop-refused",
+            false,
+        ),
+        (
+            500,
+            "AccessControlException",
+            "Permission denied",
+            "hadoop-refused",
+            false,
+        ),
+        (
+            500,
+            "RuntimeException",
+            "org.apache.hadoop.security.authentication.util.KerberosName$NoMatchingRule: No rules applied to u@OTHER.COM",
+            "hadoop-refused",
+            false,
+        ),
+        (500, "StandbyException", "", "hadoop-standby", true),
+    ] {
+        let body =
+            serde_json::json!({"RemoteException": {"exception": exception, "message": message}});
+        let error = read(answer(status, None, &body.to_string()));
+        assert_eq!(
+            (error.reason(), error.retryable()),
+            (reason, again),
+            "{status} {exception}: {message}"
+        );
+    }
+}
+
+#[test]
 fn proxy_user_refusals_name_the_keys_to_change() {
     let text = remote(
         "AuthorizationException",
