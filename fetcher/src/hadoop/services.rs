@@ -120,7 +120,9 @@ impl HadoopServices {
     /// What in the configuration has to change.
     pub fn from_conf(settings: &Settings) -> Result<Self, SetupError> {
         let principal: Principal = settings.principal.parse()?;
-        Self::with_negotiate(settings, Arc::new(Spnego::new(principal)))
+        let realms = Realms::of_site(&settings.krb5_conf, principal.realm());
+        let spnego = Spnego::new(principal).knowing(realms);
+        Self::with_negotiate(settings, Arc::new(spnego))
     }
 
     /// The same with another way to authenticate; tests have no KDC.

@@ -3,9 +3,10 @@
 //! The library finds the keytab by KRB5_CLIENT_KTNAME, gets and renews tickets itself, and keeps them
 //! where KRB5CCNAME says (a MEMORY cache).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
@@ -21,12 +22,14 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::keytab::Keytab;
+use super::realms::Realms;
 
 mod error;
 
 pub use error::SpnegoError;
 
-/// Blocking calls at a time: a KDC that does not answer must not use up the threads.
+/// Blocking calls at a time for one realm: a KDC that does not answer must use up neither the threads nor the turns of
+/// other realms' hosts. The library waits on when we have given up.
 const MAX_BLOCKING: usize = 8;
 
 /// `name@REALM` or `name/host@REALM`.
@@ -98,16 +101,25 @@ pub trait Exchange: Send {
 /// The GSSAPI library, as one principal.
 pub struct Spnego {
     principal: Principal,
-    slots: Arc<Semaphore>,
+    realms: Realms,
+    /// By realm; no more than hosts that are called.
+    slots: Mutex<BTreeMap<String, Arc<Semaphore>>>,
 }
 
 impl Spnego {
     #[must_use]
     pub fn new(principal: Principal) -> Self {
         Self {
+            realms: Realms::of_site("", principal.realm()),
             principal,
-            slots: Arc::new(Semaphore::new(MAX_BLOCKING)),
+            slots: Mutex::default(),
         }
+    }
+
+    /// With the realms that the site's krb5.conf names.
+    #[must_use]
+    pub fn knowing(self, realms: Realms) -> Self {
+        Self { realms, ..self }
     }
 
     /// Gets a ticket for HTTP at that host and says what is wrong where that fails; sends nothing there.
@@ -115,9 +127,9 @@ impl Spnego {
     /// # Errors
     /// The keytab's, the KDC's or the clock's fault, told apart.
     pub async fn probe(&self, host: &str) -> Result<(), SpnegoError> {
-        let (principal, host) = (self.principal.clone(), host.to_owned());
-        self.blocking(move || {
-            begin(&principal, &host, GSS_MECH_KRB5)
+        let (principal, name) = (self.principal.clone(), host.to_owned());
+        self.blocking(host, move || {
+            begin(&principal, &name, GSS_MECH_KRB5)
                 .map(drop)
                 .map_err(|error| *error)
         })
@@ -126,9 +138,11 @@ impl Spnego {
 
     async fn blocking<T: Send + 'static>(
         &self,
+        host: &str,
         work: impl FnOnce() -> Result<T, SpnegoError> + Send + 'static,
     ) -> Result<T, SpnegoError> {
-        let slot = Arc::clone(&self.slots)
+        let slot = self
+            .slots(host)
             .acquire_owned()
             .await
             .map_err(|_| SpnegoError::Stopped)?;
@@ -140,13 +154,21 @@ impl Spnego {
             .await
             .map_err(|_| SpnegoError::Stopped)?
     }
+
+    fn slots(&self, host: &str) -> Arc<Semaphore> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_realm = slots.entry(self.realms.of(host));
+        Arc::clone(of_realm.or_insert_with(|| Arc::new(Semaphore::new(MAX_BLOCKING))))
+    }
 }
 
 impl Negotiate for Spnego {
     fn start<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Box<dyn Exchange>, SpnegoError>> {
-        let (principal, host) = (self.principal.clone(), host.to_owned());
+        let (principal, name) = (self.principal.clone(), host.to_owned());
         async move {
-            let started = self.blocking(move || start(&principal, &host)).await?;
+            let started = self
+                .blocking(host, move || start(&principal, &name))
+                .await?;
             Ok(Box::new(started) as Box<dyn Exchange>)
         }
         .boxed()
@@ -261,6 +283,33 @@ mod tests {
             "", "a", "a@", "@R", "a/@R", "/h@R", "a/b/c@R", "a@R@S", "a b@R", "a@R\n",
         ] {
             assert!(bad.parse::<Principal>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_realm_whose_kdc_is_silent_holds_up_no_other() {
+        let spnego = Spnego::new("k2h@A.COM".parse().unwrap());
+        let (come_back, silence) = std::sync::mpsc::channel::<()>();
+        let silence = Arc::new(Mutex::new(silence));
+        let wait = || {
+            let silence = Arc::clone(&silence);
+            let work = move || {
+                let _ = silence.lock().map(|it| it.recv());
+                Ok(())
+            };
+            spnego.blocking("nn.a.com", work).boxed()
+        };
+        let mut silent: Vec<_> = (0..=MAX_BLOCKING).map(|_| wait()).collect();
+        for call in &mut silent {
+            assert!(call.now_or_never().is_none());
+        }
+        assert_eq!(spnego.slots("kms.a.com").available_permits(), 0);
+        let other = spnego.blocking("nn.b.com", || Ok(()));
+        let other = tokio::time::timeout(Duration::from_secs(5), other).await;
+        other.unwrap().unwrap();
+        drop(come_back);
+        for call in silent {
+            call.await.unwrap();
         }
     }
 }
