@@ -32,17 +32,10 @@ pub(super) fn note(
     metadata: &Metadata<'_>,
     notes: &Notes<'_>,
 ) -> Result<(), Conflict> {
-    write(ops, metadata, &notes.annotations(), |key| {
-        key == names::INJECTED_LABEL
-    })?;
-    if metadata.label(names::INJECTED_LABEL) != Some("true") {
-        let label = [(names::INJECTED_LABEL, "true")];
-        ops.entries(&LABELS, metadata.labels.is_some(), &label);
-    }
-    Ok(())
+    write(ops, metadata, &notes.annotations())
 }
 
-/// Writes the notes onto a pod of legacy mode, and the user once more where linkedin/kube2hadoop's users look for it.
+/// Does the same to a pod of legacy mode, with the user once more where linkedin/kube2hadoop's users look for it.
 ///
 /// # Errors
 /// Too many bytes of annotations.
@@ -53,7 +46,7 @@ pub fn note_legacy(
 ) -> Result<(), Conflict> {
     let [user, submitter, stamp] = notes.annotations();
     let wanted = [user, submitter, stamp, (names::LEGACY_USER, notes.user)];
-    write(ops, metadata, &wanted, |_| false)
+    write(ops, metadata, &wanted)
 }
 
 /// Takes off what a request says of its user in legacy mode's own way.
@@ -63,22 +56,21 @@ pub fn strip_legacy(ops: &mut Ops, metadata: &Metadata<'_>) {
     }
 }
 
-fn write(
-    ops: &mut Ops,
-    metadata: &Metadata<'_>,
-    wanted: &[(&str, &str)],
-    label_stays: impl Fn(&str) -> bool,
-) -> Result<(), Conflict> {
+fn write(ops: &mut Ops, metadata: &Metadata<'_>, wanted: &[(&str, &str)]) -> Result<(), Conflict> {
     let others = metadata.annotations.iter().flat_map(|all| all.iter());
     check_size(others, wanted)?;
     let own = |key: &str| wanted.iter().any(|(wanted, _)| *wanted == key);
-    take_off(ops, metadata, own, label_stays);
+    take_off(ops, metadata, own, |key| key == names::INJECTED_LABEL);
     let missing: Vec<_> = wanted
         .iter()
         .copied()
         .filter(|(key, value)| metadata.annotation(key) != Some(value))
         .collect();
     ops.entries(&ANNOTATIONS, metadata.annotations.is_some(), &missing);
+    if metadata.label(names::INJECTED_LABEL) != Some("true") {
+        let label = [(names::INJECTED_LABEL, "true")];
+        ops.entries(&LABELS, metadata.labels.is_some(), &label);
+    }
     Ok(())
 }
 

@@ -18,7 +18,7 @@ pub const USER: &str = "kube2hadoop.io/user";
 pub const SUBMITTER: &str = "kube2hadoop.io/submitter";
 /// Annotation, ours: the signed claims.
 pub const STAMP: &str = "kube2hadoop.io/stamp";
-/// Label, ours: `"true"` on an injected pod.
+/// Label, ours: `"true"` on a stamped pod. By it the fetcher finds the pods whose tokens live.
 pub const INJECTED_LABEL: &str = "kube2hadoop.io/injected";
 /// Annotation, ours: why nothing was injected.
 pub const SKIPPED: &str = "kube2hadoop.io/skipped";

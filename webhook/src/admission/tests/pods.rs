@@ -126,6 +126,11 @@ fn a_pod_of_legacy_mode_is_stamped_and_its_spec_left_alone() {
         after.object["metadata"]["annotations"]["iddecorator.username"],
         "alice"
     );
+    // The fetcher renews the tokens of pods that carry it, and cancels the others'.
+    assert_eq!(
+        after.object["metadata"]["labels"]["kube2hadoop.io/injected"],
+        "true"
+    );
     assert_eq!(
         world.pod_stamp(&after.object).unwrap().sub.as_str(),
         "alice"
