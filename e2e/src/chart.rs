@@ -17,6 +17,8 @@ const RELEASE: &str = "kube2hadoop";
 const KEYTAB_SECRET: &str = "kube2hadoop-keytab";
 const LDAP_SECRET: &str = "ldap-password";
 const LDAP_CA: &str = "ldap-ca";
+/// A namespace of which the webhook is shown nothing.
+pub const LEFT_OUT: &str = "left-out";
 /// Who Kube2Hadoop is to the KDC.
 const PRINCIPAL: &str = "kube2hadoop";
 /// What `helm template` assumes; a live cluster answers for itself.
@@ -68,11 +70,12 @@ pub fn render_outside(url: &str, ca: &str) -> Result<String> {
 }
 
 /// Lints the chart with the least values that an installation needs, in either of its forms, and compares what it
-/// renders with what the webhook's own tests take for it.
+/// renders with what the webhook's own tests take for it, and the three places that tell what is left out.
 pub fn lint() -> Result<String> {
     toolchain::HELM.build()?;
     let said = lint_with("lint")? + &lint_with("outside")?;
     rendered::compare()?;
+    rendered::leaves_out_alike()?;
     Ok(said)
 }
 
@@ -164,7 +167,7 @@ fn values(hadoop: &SecureHadoop, images: Option<String>) -> Value {
         "lifecycle": {"graceSeconds": 10},
         "doctor": {"user": "alice"},
         "legacy": {"enabled": true},
-        "webhook": {"podAnnotations": changed},
+        "webhook": {"podAnnotations": changed, "excludedNamespaces": [LEFT_OUT]},
         "fetcher": {"podAnnotations": changed},
     })
 }

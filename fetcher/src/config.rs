@@ -9,7 +9,7 @@
 //! tls: {secret: kube2hadoop-fetcher-tls}         # or {certFile: …, keyFile: …}
 //! stampKeys: {configMap: kube2hadoop-stamp-keys} # or {file: …}
 //! stampWindowSeconds: 30
-//! excludedNamespaces: [kube-system]
+//! excludedNamespaces: [monitoring]              # all that the webhook is not called for
 //! deny: [etl-admin, -spark]                     # besides the built-in list; -name takes one of it out
 //! policy: {requireTokenGuard: true}
 //! attestation: {podIp: false}
@@ -32,6 +32,7 @@
 //! legacy: {listen: 0.0.0.0:9966}                # left out: no legacy mode
 //! ```
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -53,6 +54,9 @@ pub use lifecycle::Lifecycle;
 pub use limits::{HadoopLimits, LedgerLimits, Limits};
 pub use sources::{StampKeysSource, TlsSource};
 pub use standing::{Changes, Standing};
+
+/// The webhook is never called for it, so that it cannot lock the cluster out.
+const SYSTEM: &str = "kube-system";
 
 /// Everything the fetcher is told by its operator.
 #[derive(Debug, Clone, Deserialize)]
@@ -82,8 +86,9 @@ pub struct Config {
     /// How far a pod's creationTimestamp may be from its stamp's `iat`.
     #[serde(default = "default_window")]
     pub stamp_window_seconds: u64,
-    /// Namespaces whose pods never get a token; our own is always among them.
-    #[serde(default = "default_excluded")]
+    /// Namespaces whose pods never get a token, since the webhook sees nothing of them; kube-system and our own are
+    /// always among them.
+    #[serde(default)]
     pub excluded_namespaces: Vec<String>,
     /// Hadoop users nobody may be, besides the built-in ones; `-name` takes one of those out.
     #[serde(default)]
@@ -276,6 +281,14 @@ impl Config {
         self.lifecycle.enabled && self.ledger.namespace.is_some()
     }
 
+    /// The namespaces whose pods never get a token, all of them.
+    #[must_use]
+    pub fn all_excluded_namespaces(&self) -> BTreeSet<String> {
+        let own = std::iter::once(&self.namespace).chain(&self.ledger.namespace);
+        let configured = own.chain(&self.excluded_namespaces).cloned();
+        configured.chain([SYSTEM.to_owned()]).collect()
+    }
+
     /// The users nobody may be: our own principal's name among them, which Hadoop would let act for others.
     #[must_use]
     pub fn deny_list(&self) -> DenyList {
@@ -298,10 +311,6 @@ fn default_name() -> String {
 
 fn default_window() -> u64 {
     30
-}
-
-fn default_excluded() -> Vec<String> {
-    vec!["kube-system".into()]
 }
 
 fn yes() -> bool {

@@ -199,7 +199,9 @@ async fn registration(config: &Config, client: &Client, pair: Option<&Pair>) -> 
     const REGISTRATION: &str = "registration";
     // One from files is of another CA than the webhook's.
     let pair = pair.filter(|_| matches!(config.tls, TlsSource::Secret(_)));
-    let problems = registration::check(client, &config.webhook_configuration, pair).await;
+    let excluded = config.all_excluded_namespaces();
+    let name = &config.webhook_configuration;
+    let problems = registration::check(client, name, &excluded, pair).await;
     if problems.is_empty() {
         let detail = "the API server shows the webhook every pod of a labelled namespace";
         return vec![Finding::good(REGISTRATION, detail)];

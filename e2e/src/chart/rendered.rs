@@ -22,11 +22,39 @@ pub(super) fn compare() -> Result<()> {
     Ok(())
 }
 
+/// Whatever is left out of the registration, the webhook signs nothing for and the fetcher gives nothing to.
+pub(super) fn leaves_out_alike() -> Result<()> {
+    let more = [
+        "--set=webhook.excludedNamespaces={unseen}",
+        "--set=fetcher.excludedNamespaces={quiet}",
+    ];
+    let all = r#""kube-system","kube2hadoop","kube2hadoop-ledger","unseen""#;
+    let signs_nothing = format!("excludedNamespaces: [{all}]");
+    let gives_nothing = format!(r#"excludedNamespaces: [{all},"quiet"]"#);
+    let is_not_asked = format!("operator: NotIn, values: [{all}]");
+    for (template, wanted) in [
+        ("registration", is_not_asked),
+        ("webhook-config", signs_nothing),
+        ("fetcher-config", gives_nothing),
+    ] {
+        let manifest = manifest_with(&format!("templates/{template}.yaml"), &more)?;
+        ensure!(
+            manifest.contains(&wanted),
+            "{template} has no «{wanted}»:\n{manifest}"
+        );
+    }
+    Ok(())
+}
+
 fn manifest(template: &str) -> Result<String> {
+    manifest_with(template, &[])
+}
+
+fn manifest_with(template: &str, more: &[&str]) -> Result<String> {
     let mut helm = Command::new(toolchain::HELM.binary("helm")?);
     helm.args(["template", RELEASE]).arg(chart());
     helm.args(["--namespace", RELEASE, "--kube-version", KUBE_VERSION]);
-    helm.args(["--show-only", template, "--values"]);
+    helm.args(more).args(["--show-only", template, "--values"]);
     process::run(helm.arg(least_values("lint")))
 }
 

@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::people::{Answer, ask};
-use super::{NAMESPACE, Stage};
+use super::{LEDGER, NAMESPACE, Stage};
+use crate::chart::LEFT_OUT;
 use crate::provider::users;
 use crate::{dist, places, process};
 
@@ -153,6 +154,10 @@ impl Outside<'_> {
             .replace("/etc/hadoop/conf", &conf_dir)
             .replace("kube2hadoop@EXAMPLE.COM", &hadoop.principal("kube2hadoop"))
             .replace("kube2hadoop-ledger", &settings.ledger)
+            .replace(
+                "excludedNamespaces: []",
+                &format!("excludedNamespaces: [{LEDGER}, {LEFT_OUT}]"),
+            )
             .replace(
                 "{lease: kube2hadoop-fetcher}",
                 &format!("{{lease: {}, graceSeconds: 5}}", settings.lease),

@@ -66,13 +66,32 @@ impl Door {
 impl Stage {
     /// The way to the fetcher, looked up once.
     pub fn door(&self) -> Result<Door> {
-        let mut ca = tempfile::NamedTempFile::new()?;
-        ca.write_all(&self.ca()?)?;
-        let address = self.own("service", "kube2hadoop-fetcher")?["spec"]["clusterIP"]
-            .as_str()
-            .context("the fetcher's service has no address")?
-            .to_owned();
-        Ok(Door { ca, address })
+        Ok(Door {
+            ca: self.ca()?,
+            address: self.address("kube2hadoop-fetcher")?,
+        })
+    }
+
+    fn address(&self, service: &str) -> Result<String> {
+        let found = self.own("service", service)?;
+        let address = found["spec"]["clusterIP"].as_str();
+        let address = address.with_context(|| format!("{service} has no address"))?;
+        Ok(address.to_owned())
+    }
+
+    /// Has the webhook answer a review, as whoever reaches its port can.
+    pub fn ask_webhook(&self, review: &Value) -> Result<Value> {
+        let (ca, address) = (self.ca()?, self.address("kube2hadoop-webhook")?);
+        let host = format!("kube2hadoop-webhook.{NAMESPACE}.svc");
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--fail-with-body"])
+            .args(["--max-time", "30"])
+            .args(["--connect-to", &format!("{host}:443:{address}:443")])
+            .arg("--cacert")
+            .arg(ca.path())
+            .args(["--json", &review.to_string()])
+            .arg(format!("https://{host}/mutate/object"));
+        Ok(serde_json::from_str(&process::run(&mut curl)?)?)
     }
 
     /// Sends one bearer token to the fetcher.
@@ -81,12 +100,14 @@ impl Stage {
     }
 
     /// The CA that webhook and fetcher serve from.
-    fn ca(&self) -> Result<Vec<u8>> {
+    fn ca(&self) -> Result<tempfile::NamedTempFile> {
         let secret = self.own("secret", "kube2hadoop-fetcher-tls")?;
         let ca = secret["data"]["ca.crt"]
             .as_str()
             .context("the secret holds no ca.crt")?;
-        Ok(base64::engine::general_purpose::STANDARD.decode(ca)?)
+        let mut file = tempfile::NamedTempFile::new()?;
+        file.write_all(&base64::engine::general_purpose::STANDARD.decode(ca)?)?;
+        Ok(file)
     }
 }
 

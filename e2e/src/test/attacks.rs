@@ -1,8 +1,12 @@
 //! The simplest moves of somebody who holds ClusterRole `edit` in the namespace: each must fail.
 use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::scene::{Scene, annotation, says};
+use super::scene::{Scene, annotation, says, text};
+use crate::chart::LEFT_OUT;
+use crate::stage::{LEDGER, NAMESPACE};
 use crate::workload;
 
 const USER: &str = "kube2hadoop.io/user";
@@ -163,4 +167,49 @@ pub(super) fn a_label_of_a_strange_value(scene: &Scene<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The webhook believes whoever reaches its port. What it signs there is of no use where the API server asks it anew;
+/// where the API server does not ask, it signs nothing, and no pod gets a token.
+pub(super) fn a_review_made_up(scene: &Scene<'_>) -> Result<()> {
+    let stage = scene.stage;
+    for namespace in [LEFT_OUT, "kube-system", NAMESPACE, LEDGER] {
+        let answer = stage.ask_webhook(&bobs_review(namespace))?;
+        ensure!(
+            answer["response"]["allowed"] == false && answer["response"]["patch"].is_null(),
+            "for {namespace} it answers {answer}"
+        );
+        let told = text(&answer, "/response/status/message");
+        says(&told, &[namespace, "is left out"])?;
+    }
+    let signed = stage.ask_webhook(&bobs_review(&scene.namespace))?;
+    let patch = STANDARD.decode(text(&signed, "/response/patch"))?;
+    let patch: Vec<Value> = serde_json::from_slice(&patch)?;
+    let stamp = patch.iter().find_map(|op| op["value"][STAMP].as_str());
+    let stamp = stamp.context("it signed nothing")?;
+    let mut pod = workload::pod("made-up", "true");
+    pod["metadata"]["annotations"] = json!({USER: "bob", STAMP: stamp});
+    scene.create(&stage.alice, &pod)?;
+    let made = scene.get("pod", "made-up")?;
+    ensure!(
+        annotation(&made, USER).as_deref() == Some("alice"),
+        "alice's pod runs as {:?}",
+        annotation(&made, USER)
+    );
+
+    let unseen = Scene::named(stage, LEFT_OUT)?;
+    let bearer = unseen.talker(&scene.namespace)?;
+    let answer = stage.ask_fetcher(&bearer)?;
+    unseen.delete_pod(&stage.alice, &scene.namespace)?;
+    ensure!(answer.status == 403, "{} {}", answer.status, answer.body);
+    says(&answer.body, &["namespace-excluded"])
+}
+
+/// As the API server would ask about a pod of bob's.
+fn bobs_review(namespace: &str) -> Value {
+    let pod = workload::labelled(workload::pod("made-up", "true"), "enabled");
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "made-up", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE",
+        "namespace": namespace, "name": "made-up", "userInfo": {"username": "bob@example.com"}, "object": pod,
+    }})
 }

@@ -53,6 +53,7 @@ pub(super) fn side_by_side() -> Vec<Case> {
             a_bearer_of_another_audience,
             no_bearer_and_garbage,
             a_label_of_a_strange_value,
+            a_review_made_up,
         }
         copies::{
             stamps_of_other_pods,

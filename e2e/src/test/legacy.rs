@@ -71,7 +71,7 @@ pub(super) fn a_pod_of_old_works_unchanged(scene: &Scene<'_>) -> Result<()> {
     its_tokens_live_as_long(scene)
 }
 
-/// The thief tried for half a minute: the tokens of a job none of whose pods was seen would be marked for the end by now.
+/// The thief tried for half a minute: tokens of a job none of whose pods was seen would be marked for the end by now.
 fn its_tokens_live_as_long(scene: &Scene<'_>) -> Result<()> {
     let ledger = scene.ledger()?;
     let states: Vec<String> = ledger.iter().map(|it| text(it, STATE)).collect();

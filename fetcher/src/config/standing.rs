@@ -66,16 +66,10 @@ impl Changes {
 }
 
 fn terms(config: &Config, deny: DenyList) -> Terms {
-    let own = std::iter::once(&config.namespace).chain(&config.ledger.namespace);
     Terms {
         issuer: config.issuer.clone(),
         window_seconds: config.stamp_window_seconds,
-        excluded_namespaces: config
-            .excluded_namespaces
-            .iter()
-            .chain(own)
-            .cloned()
-            .collect(),
+        excluded_namespaces: config.all_excluded_namespaces(),
         deny,
         pod_ip: config.attestation.pod_ip,
     }
@@ -114,7 +108,9 @@ mod tests {
         };
         assert_eq!(denied(), (true, true));
         let excluded = standing.terms.borrow().excluded_namespaces.clone();
-        assert!(excluded.contains("quiet") && excluded.contains("kube2hadoop"));
+        for namespace in ["quiet", "kube2hadoop", "kube-system"] {
+            assert!(excluded.contains(namespace), "{namespace}");
+        }
         // The list is good, and the rest of the file is not.
         let error = changes
             .put_in_force(&file("deny: [bob]\nstampWindowSeconds: 0"))

@@ -1,5 +1,7 @@
 //! The webhook's registration: does the API server show it every pod of a labelled namespace, and start none without?
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations,
 };
@@ -43,6 +45,11 @@ pub(super) enum RegistrationProblem {
     )]
     Limited { entry: String, field: &'static str },
     #[error(
+        "entry {entry} leaves out namespace {namespace}, where anybody may then write a stamp on a pod: name it in the \
+         fetcher's excludedNamespaces, or put the chart's entry back"
+    )]
+    LeavesOut { entry: String, namespace: String },
+    #[error(
         "entry {0} has no caBundle, so that labelled pods are refused: see that the webhook runs, which writes it"
     )]
     NoCa(String),
@@ -53,17 +60,19 @@ pub(super) enum RegistrationProblem {
     ForeignCa(String),
 }
 
-/// Checks the registration; `pair` is our certificate, where the webhook issued it.
+/// Checks the registration; pods of `excluded` namespaces get no tokens, `pair` is our certificate, where the webhook
+/// issued it.
 pub(super) async fn check(
     client: &Client,
     name: &str,
+    excluded: &BTreeSet<String>,
     pair: Option<&Pair>,
 ) -> Vec<RegistrationProblem> {
     let api: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     match api.get_opt(name).await {
         Ok(Some(found)) => {
             let is_ours = |bundle: &[u8]| pair.is_none_or(|pair| pair.is_issued_by(bundle));
-            judged(&found.webhooks.unwrap_or_default(), is_ours)
+            judged(&found.webhooks.unwrap_or_default(), excluded, is_ours)
         }
         Ok(None) => vec![RegistrationProblem::Missing(name.to_owned())],
         Err(error) => vec![RegistrationProblem::Unreadable(name.to_owned(), error)],
@@ -72,6 +81,7 @@ pub(super) async fn check(
 
 fn judged(
     entries: &[MutatingWebhook],
+    excluded: &BTreeSet<String>,
     is_ours: impl Fn(&[u8]) -> bool,
 ) -> Vec<RegistrationProblem> {
     let pods = entries.iter().find(|entry| entry.name == PODS);
@@ -81,13 +91,14 @@ fn judged(
     };
     let entries = entries
         .iter()
-        .filter_map(|entry| holds(entry, &is_ours).err());
+        .filter_map(|entry| holds(entry, excluded, &is_ours).err());
     pods.into_iter().chain(entries).collect()
 }
 
 /// What must be true of each entry.
 fn holds(
     entry: &MutatingWebhook,
+    excluded: &BTreeSet<String>,
     is_ours: impl Fn(&[u8]) -> bool,
 ) -> Result<(), RegistrationProblem> {
     let name = || entry.name.clone();
@@ -98,6 +109,12 @@ fn holds(
     }
     if entry.object_selector.as_ref().is_some_and(limits) {
         return Err(limited(entry, "an objectSelector"));
+    }
+    if let Some(namespace) = left_out(entry).find(|namespace| !excluded.contains(*namespace)) {
+        return Err(RegistrationProblem::LeavesOut {
+            entry: name(),
+            namespace: namespace.clone(),
+        });
     }
     let bundle = entry.client_config.ca_bundle.as_ref();
     let bundle = bundle.filter(|bundle| !bundle.0.is_empty());
@@ -149,6 +166,14 @@ fn is_of_labelled(selector: &LabelSelector) -> bool {
     let labels = selector.match_labels.as_ref();
     labels.is_none_or(|labels| labels.is_empty())
         && selector.match_expressions.iter().flatten().all(spares)
+}
+
+/// The namespaces that the entry leaves out by their names.
+fn left_out(entry: &MutatingWebhook) -> impl Iterator<Item = &String> {
+    let selector = entry.namespace_selector.iter();
+    let expressions = selector.flat_map(|it| it.match_expressions.iter().flatten());
+    let by_name = expressions.filter(|it| it.key == NAMESPACE_NAME && it.operator == "NotIn");
+    by_name.flat_map(|it| it.values.iter().flatten())
 }
 
 /// The API server fills in an empty selector, which limits nothing.

@@ -88,6 +88,10 @@ pub fn decide(
     subject: &Subject<'_>,
     facts: &Facts<'_>,
 ) -> Result<Identity, Nobody> {
+    // No stamp of ours may be for where the API server does not show us what carries one.
+    if policy.excluded_namespaces.contains(subject.namespace) {
+        return Err(Nobody::NamespaceExcluded(subject.namespace.to_owned()));
+    }
     let trusted = policy.trusts(facts.username, subject.group, subject.kind);
     // An operator is a pod itself; what it makes of a stamped workload is still that workload's.
     if facts.from_pod && (facts.caller_pod.is_some() || !trusted) {

@@ -10,6 +10,8 @@ mod operators;
 mod origin;
 mod run_as;
 
+use std::collections::BTreeSet;
+
 use kube2hadoop_stamp::{HadoopUser, InvalidUser};
 use serde::Deserialize;
 
@@ -35,6 +37,9 @@ pub struct IdentityPolicy {
     /// Map service accounts even of namespaces in scope, whose editors can all act as them.
     #[serde(default)]
     pub allow_namespace_editors: bool,
+    /// Namespaces that the API server is told to leave out: what asks for a stamp in them is not the API server.
+    #[serde(default)]
+    pub excluded_namespaces: BTreeSet<String>,
     /// Hadoop users that nobody becomes.
     #[serde(default)]
     pub deny: kube2hadoop_stamp::DenyList,

@@ -8,6 +8,11 @@ use super::run_as::Grant;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Nobody {
     #[error(
+        "namespace {0} is left out of Kube2Hadoop, so nothing in it is stamped: use another one, or ask the administrator \
+         to take it off webhook.excludedNamespaces"
+    )]
+    NamespaceExcluded(String),
+    #[error(
         "the pod that asks has no valid stamp, so what it submits runs as nobody: label it for injection"
     )]
     UnstampedPod,

@@ -313,3 +313,38 @@ fn what_may_be_granted_is_anchored() {
         );
     }
 }
+
+/// Neither a person, nor a stamped pod, nor a stamped template is anybody there.
+#[test]
+fn in_a_namespace_that_is_left_out_everybody_is_nobody() {
+    let policy = IdentityPolicy {
+        excluded_namespaces: ["team".to_owned()].into(),
+        ..policy(true)
+    };
+    let (caller, template) = (caller(), template("default"));
+    let person = Facts {
+        username: "alice@example.com",
+        ..Facts::default()
+    };
+    let pod = Facts {
+        username: "system:serviceaccount:team:default",
+        from_pod: true,
+        caller_pod: Some(&caller),
+        ..Facts::default()
+    };
+    let controller = Facts {
+        username: JOBS,
+        template: Some(&template),
+        owned: Some(OF_ETL),
+        ..Facts::default()
+    };
+    let elsewhere = Subject {
+        namespace: "other",
+        ..POD
+    };
+    for facts in [person, pod, controller] {
+        let nobody = decide(&policy, &POD, &facts).unwrap_err();
+        assert_eq!(nobody, Nobody::NamespaceExcluded("team".into()));
+    }
+    assert!(decide(&policy, &elsewhere, &person).is_ok());
+}

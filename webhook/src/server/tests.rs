@@ -343,6 +343,19 @@ async fn a_pod_that_is_not_what_its_credential_says_is_nobody() {
     assert!(refused(asked_by_driver(true, "uid-1", late).await));
 }
 
+/// Whoever reaches the port may ask as anybody about anything.
+#[tokio::test]
+async fn nothing_is_signed_for_namespaces_that_the_api_server_leaves_out() {
+    let world = World::new(Scenario::NothingThere, true);
+    for namespace in ["kube-system", "kube2hadoop", "kube2hadoop-ledger"] {
+        let mut review = labelled(review("bob@example.com", &Value::Null));
+        review["request"]["namespace"] = json!(namespace);
+        let response = world.review(&review).await;
+        assert!(denied(&response).contains("left out"), "{response}");
+        assert_eq!(response["patch"], Value::Null);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_never_answers_gives_nobody_in_time() {
     let world = World::new(Scenario::Hangs, true);

@@ -23,6 +23,11 @@ app.kubernetes.io/component: {{ index . 0 }}
 {{ .Values.ledger.namespace | default (printf "%s-ledger" .Release.Namespace) }}
 {{- end }}
 
+{{/* What the webhook is never called for. Anybody may write anything on pods there, so nothing there gets a token. */}}
+{{- define "kube2hadoop.excludedNamespaces" -}}
+{{- concat (list "kube-system" .Release.Namespace (include "kube2hadoop.ledgerNamespace" .)) .Values.webhook.excludedNamespaces | uniq | toJson }}
+{{- end }}
+
 {{/* Besides the built-in ones; the fetcher knows its own name by itself. */}}
 {{- define "kube2hadoop.deny" -}}
 {{- $own := .Values.hadoop.principal | regexFind "^[^/@]+" -}}

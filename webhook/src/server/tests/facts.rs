@@ -377,6 +377,21 @@ async fn a_pod_that_submits_much_is_read_once_in_a_while_and_its_stamp_checked_e
     assert_eq!(asking.read(), 4);
 }
 
+/// Nobody saw it come into being, so that anybody may have written its stamp.
+#[tokio::test]
+async fn a_pod_of_a_namespace_that_is_left_out_hands_nothing_on() {
+    let signing = SigningKey::generate().unwrap();
+    let recorder = Recorder {
+        pod: Mutex::new(Some(driver(&signing))),
+        ..Recorder::default()
+    };
+    let mut asking = Asking::new(recorder, "");
+    asking.keys.verifying = signing.public();
+    assert!(asking.find(&by_driver("uid-1")).await.pod.is_some());
+    asking.policy.identity.excluded_namespaces = ["team-b".to_owned()].into();
+    assert!(asking.find(&by_driver("uid-1")).await.pod.is_none());
+}
+
 #[tokio::test]
 async fn a_pod_is_who_its_stamp_says_within_the_window_that_is_configured() {
     let signing = SigningKey::generate().unwrap();
