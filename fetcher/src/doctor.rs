@@ -25,7 +25,7 @@ mod registration;
 
 /// One thing looked at.
 #[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What was looked at, for example `namenodes of ns1`.
     pub check: String,
     pub ok: bool,
@@ -59,7 +59,7 @@ impl Finding {
 }
 
 /// Looks at everything and prints it; success only if all of it is good.
-pub async fn run(config: &Config, user: Option<&HadoopUser>, json: bool) -> ExitCode {
+pub(crate) async fn run(config: &Config, user: Option<&HadoopUser>, json: bool) -> ExitCode {
     let mut findings = vec![Finding::good(
         "configuration",
         "it can be read and holds together",

@@ -130,7 +130,7 @@ impl Recorder {
 
 /// Sends notices, one after the other, until the recorder is gone; the client's calls must end whatever becomes of the
 /// API server. That a right is missing is said once, until one is sent again.
-pub async fn send_all(client: Client, mut waiting: Waiting, metrics: Metrics) {
+pub(crate) async fn send_all(client: Client, mut waiting: Waiting, metrics: Metrics) {
     let mut said = false;
     while let Some(notice) = waiting.next().await {
         let (sent, ()) = tokio::join!(send(&client, notice), sleep(PACE));
@@ -196,7 +196,7 @@ fn event(notice: Notice, at: Timestamp) -> Event {
 
 /// `stamp-clock` → `StampClock`: Events' reasons are written so.
 #[must_use]
-pub fn reason(slug: &str) -> String {
+pub(crate) fn reason(slug: &str) -> String {
     slug.split('-')
         .flat_map(|word| {
             let mut letters = word.chars();

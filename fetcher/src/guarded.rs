@@ -18,7 +18,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 /// What was found at the last look; cheap to clone.
 #[derive(Clone)]
-pub struct Guarded {
+pub(crate) struct Guarded {
     required: bool,
     last: Arc<RwLock<Option<Look>>>,
 }
@@ -31,7 +31,7 @@ struct Look {
 impl Guarded {
     /// Not in force until looked at; always fine where they are not required.
     #[must_use]
-    pub fn new(required: bool) -> Self {
+    pub(crate) fn new(required: bool) -> Self {
         Self {
             required,
             last: Arc::default(),
@@ -40,7 +40,7 @@ impl Guarded {
 
     /// What is wrong with the guards, where that counts. A look is believed no longer than an API server's silence.
     #[must_use]
-    pub fn problem(&self) -> Option<Arc<str>> {
+    pub(crate) fn problem(&self) -> Option<Arc<str>> {
         if !self.required {
             return None;
         }
@@ -54,7 +54,7 @@ impl Guarded {
     }
 
     /// Notes what a look found; where guards are not required, requests go on.
-    pub fn note(&self, found: Option<&str>) {
+    pub(crate) fn note(&self, found: Option<&str>) {
         let look = Look {
             at: Instant::now(),
             problem: found.map(Arc::from),
@@ -64,7 +64,7 @@ impl Guarded {
 }
 
 /// Looks again and again until shutdown.
-pub async fn follow(
+pub(crate) async fn follow(
     guarded: Guarded,
     client: Client,
     mut guards: Lookout,

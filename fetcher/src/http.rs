@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 mod admit;
 mod asker;
-pub mod legacy;
+pub(crate) mod legacy;
 mod problem;
 mod request_id;
 mod tokens;
@@ -27,15 +27,15 @@ use crate::events::Recorder;
 use crate::guarded::Guarded;
 use crate::issue::Issuer;
 use crate::ledger::Ledger;
-use crate::metrics::{Metrics, Outcome};
+use crate::metrics::{Metrics, OutcomeLabel};
 use crate::serving_cert::Bundle;
-pub use admit::Turns;
+pub(crate) use admit::Turns;
 use asker::HUNG_UP;
 use problem::Answer;
 use request_id::RequestId;
 
 /// What the handlers work with.
-pub struct Service {
+pub(crate) struct Service {
     pub attestor: Arc<dyn Attestor>,
     pub issuer: Arc<dyn Issuer>,
     pub ledger: Ledger,
@@ -52,7 +52,7 @@ pub struct Service {
 }
 
 /// The whole service.
-pub fn router(service: Arc<Service>) -> Router {
+pub(crate) fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route(TOKENS_PATH, post(tokens::handle).fallback(wrong_method))
         .fallback(unknown_path)
@@ -70,14 +70,14 @@ async fn account(
     let mut measured = Measured {
         metrics: &service.metrics,
         started: Instant::now(),
-        outcome: Outcome { outcome: HUNG_UP },
+        outcome: OutcomeLabel { outcome: HUNG_UP },
     };
     request.extensions_mut().insert(id.clone());
     // What is logged for it, in the ledger and towards Hadoop too, carries the id that the pod's message ends with.
     let span = tracing::info_span!("request", id = id.as_str());
     let mut response = next.run(request).instrument(span).await;
-    let outcome = response.extensions_mut().remove::<Outcome>();
-    measured.outcome = outcome.unwrap_or(Outcome { outcome: "other" });
+    let outcome = response.extensions_mut().remove::<OutcomeLabel>();
+    measured.outcome = outcome.unwrap_or(OutcomeLabel { outcome: "other" });
     response
         .headers_mut()
         .insert(REQUEST_ID_HEADER, id.header());
@@ -88,7 +88,7 @@ async fn account(
 struct Measured<'a> {
     metrics: &'a Metrics,
     started: Instant,
-    outcome: Outcome,
+    outcome: OutcomeLabel,
 }
 
 impl Drop for Measured<'_> {

@@ -15,8 +15,14 @@ use crate::service::ServiceName;
 
 /// `outcome`: `issued`, or a problem's slug (a fixed list).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Outcome {
+pub struct OutcomeLabel {
     pub outcome: &'static str,
+}
+
+/// `reason`: a fixed list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabel {
+    pub reason: &'static str,
 }
 
 /// `service`: one of the configured services.
@@ -54,18 +60,18 @@ impl Drop for Counted {
 /// Shared by all parts; cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
-    pub requests: Family<Outcome, Counter>,
+    pub requests: Family<OutcomeLabel, Counter>,
     pub request_seconds: Histogram,
     pub running: Gauge,
     pub waiting: Gauge,
     pub ledger_keys: Gauge,
     /// Tokens that were issued and have no place in the shared ledger yet.
     pub ledger_unplaced: Gauge,
-    pub hadoop_issues: Family<Outcome, Counter>,
+    pub hadoop_issues: Family<OutcomeLabel, Counter>,
     /// Files that are read at the start only, and are not what they were.
     pub read_once_changed: Gauge,
     /// Whether tokens that were held are still known: `known`, `unknown` or `undecided`.
-    pub hadoop_checks: Family<Outcome, Counter>,
+    pub hadoop_checks: Family<OutcomeLabel, Counter>,
     /// Tokens in answers to pods; the issues among them are few where jobs share.
     pub handed_out: Family<ServiceLabel, Counter>,
     /// 1 while the service's last call failed.

@@ -19,7 +19,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 /// The files as they were when the process read them.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ReadOnce(Vec<(PathBuf, Content)>);
+pub(crate) struct ReadOnce(Vec<(PathBuf, Content)>);
 
 /// A digest of what was read, if anything was.
 type Content = Option<u64>;
@@ -27,7 +27,7 @@ type Content = Option<u64>;
 impl ReadOnce {
     /// Looks at them now: before the configuration is read from them, or a change in between would go unseen.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &Config) -> Self {
         let hadoop = &config.hadoop;
         let site = FILES.iter().map(|file| hadoop.conf_dir.join(file));
         let others = [Some(configured::krb5_conf_path()), hadoop.ca_file.clone()];
@@ -43,7 +43,7 @@ impl ReadOnce {
     }
 
     /// Says until shutdown what has changed, each change once.
-    pub async fn follow(self, metrics: Metrics, shutdown: Shutdown) {
+    pub(crate) async fn follow(self, metrics: Metrics, shutdown: Shutdown) {
         let files = Arc::new(self);
         let mut said = Vec::new();
         loop {

@@ -38,7 +38,7 @@ use crate::stamp_keys::{self, StampKeys};
 
 /// Why the service did not start, or stopped before it was asked to.
 #[derive(Debug, Error)]
-pub enum ServeError {
+pub(crate) enum ServeError {
     #[error("the Hadoop configuration cannot be used")]
     Hadoop(#[from] SetupError),
     #[error("failed to set up the API server client: run in a pod, or set KUBECONFIG")]
@@ -57,7 +57,7 @@ pub enum ServeError {
 impl ServeError {
     /// Whether a restart with the same configuration cannot help.
     #[must_use]
-    pub fn is_config(&self) -> bool {
+    pub(crate) fn is_config(&self) -> bool {
         matches!(self, Self::Hadoop(_))
     }
 }
@@ -66,7 +66,7 @@ impl ServeError {
 ///
 /// # Errors
 /// What kept it from starting.
-pub async fn run(config: Config, file: File) -> Result<(), ServeError> {
+pub(crate) async fn run(config: Config, file: File) -> Result<(), ServeError> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     let (changes, standing) = Standing::new(&config);

@@ -29,7 +29,7 @@ const CA: &str = "ca.crt";
 
 /// Why there is no certificate, or no newer one.
 #[derive(Debug, Error)]
-pub enum CertError {
+pub(crate) enum CertError {
     #[error("Secret {0} is not there yet: the webhook writes it when it starts; see that it runs")]
     NoSecret(String),
     #[error("Secret {name} has no {field}: delete it, and the webhook writes it anew")]
@@ -47,7 +47,7 @@ pub enum CertError {
 
 /// Certificate chain and key, and the CAs that clients are to trust, where the Secret says; as PEM.
 #[derive(PartialEq, Eq)]
-pub struct Pair {
+pub(crate) struct Pair {
     chain: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
     ca: Option<Vec<u8>>,
@@ -55,12 +55,12 @@ pub struct Pair {
 
 /// The CAs that clients are told to trust from now on. Clones share it.
 #[derive(Clone, Default)]
-pub struct Bundle(Arc<RwLock<Option<String>>>);
+pub(crate) struct Bundle(Arc<RwLock<Option<String>>>);
 
 impl Bundle {
     /// PEM; none where we know of no CA that stands behind our certificate.
     #[must_use]
-    pub fn told(&self) -> Option<String> {
+    pub(crate) fn told(&self) -> Option<String> {
         self.0
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -80,13 +80,13 @@ impl Pair {
     ///
     /// # Errors
     /// A chain or key that cannot be read, or that do not fit together.
-    pub fn check(&self) -> Result<ServingTls, CertError> {
+    pub(crate) fn check(&self) -> Result<ServingTls, CertError> {
         ServingTls::from_pem(&self.chain, &self.key).map_err(CertError::Tls)
     }
 
     /// Whether one of these CAs, PEM, stands behind it. When it ends is another matter.
     #[must_use]
-    pub fn is_issued_by(&self, bundle: &[u8]) -> bool {
+    pub(crate) fn is_issued_by(&self, bundle: &[u8]) -> bool {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates(bundle));
         let chain = certificates(&self.chain);
@@ -119,14 +119,14 @@ fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
 }
 
 /// Where the pair is read from.
-pub enum Source {
+pub(crate) enum Source {
     Secret { api: Box<Api<Secret>>, name: String },
     Files { cert: PathBuf, key: PathBuf },
 }
 
 impl Source {
     #[must_use]
-    pub fn new(config: &TlsSource, client: &Client, namespace: &str) -> Self {
+    pub(crate) fn new(config: &TlsSource, client: &Client, namespace: &str) -> Self {
         match config {
             TlsSource::Secret(name) => Self::Secret {
                 api: Box::new(Api::namespaced(client.clone(), namespace)),
@@ -143,7 +143,7 @@ impl Source {
     ///
     /// # Errors
     /// When a part is not there or may not be read.
-    pub async fn read(&self) -> Result<Pair, CertError> {
+    pub(crate) async fn read(&self) -> Result<Pair, CertError> {
         match self {
             Self::Files { cert, key } => Ok(Pair {
                 chain: read_file(cert).await?,
@@ -187,7 +187,7 @@ async fn read_file(path: &Path) -> Result<Vec<u8>, CertError> {
 }
 
 /// Waits for the first usable pair; none if shutdown comes before it.
-pub async fn first(
+pub(crate) async fn first(
     source: &Source,
     gate: &Gate,
     metrics: &Metrics,
@@ -215,7 +215,7 @@ pub async fn first(
 }
 
 /// Replaces the pair when it changes; a bad one is logged and the old one served on.
-pub async fn follow(
+pub(crate) async fn follow(
     tls: ServingTls,
     mut current: Pair,
     bundle: Bundle,

@@ -70,7 +70,7 @@ impl StampKeys {
 }
 
 /// Where the keys are read from.
-pub enum Source {
+pub(crate) enum Source {
     ConfigMap {
         api: Box<Api<ConfigMap>>,
         name: String,
@@ -80,7 +80,7 @@ pub enum Source {
 
 impl Source {
     #[must_use]
-    pub fn new(config: &StampKeysSource, client: &Client, namespace: &str) -> Self {
+    pub(crate) fn new(config: &StampKeysSource, client: &Client, namespace: &str) -> Self {
         match config {
             StampKeysSource::ConfigMap(name) => Self::ConfigMap {
                 api: Box::new(Api::namespaced(client.clone(), namespace)),
@@ -94,7 +94,7 @@ impl Source {
     ///
     /// # Errors
     /// When it is not there or may not be read.
-    pub async fn read(&self) -> Result<String, StampKeysError> {
+    pub(crate) async fn read(&self) -> Result<String, StampKeysError> {
         match self {
             Self::File(path) => {
                 tokio::fs::read_to_string(path)
@@ -123,7 +123,7 @@ impl Source {
 }
 
 /// Keeps the keys fresh until shutdown; the gate opens with the first good ones and stays open.
-pub async fn follow(keys: Arc<StampKeys>, source: Source, gate: Gate, shutdown: Shutdown) {
+pub(crate) async fn follow(keys: Arc<StampKeys>, source: Source, gate: Gate, shutdown: Shutdown) {
     let mut seen = Seen::default();
     loop {
         let outcome = match source.read().await {

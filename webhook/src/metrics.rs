@@ -60,7 +60,7 @@ impl Default for ApiCalls {
 pub struct Metrics {
     admissions: Family<Labels, Counter>,
     templates_by_kid: Family<OfKey, Counter>,
-    unreadable: Counter,
+    unanswered: Counter,
     seconds: Histogram,
     pub(crate) api_calls: ApiCalls,
     pub(crate) reloads: Reloads,
@@ -74,7 +74,7 @@ impl Metrics {
         let metrics = Self {
             admissions: Family::default(),
             templates_by_kid: Family::default(),
-            unreadable: Counter::default(),
+            unanswered: Counter::default(),
             seconds: Histogram::new(BUCKETS),
             api_calls: ApiCalls::default(),
             reloads: Reloads::new(registry),
@@ -91,9 +91,9 @@ impl Metrics {
             metrics.templates_by_kid.clone(),
         );
         registry.register(
-            "unreadable",
-            "Requests that could not be read",
-            metrics.unreadable.clone(),
+            "unanswered",
+            "Requests that got no review back: unreadable, too slow, or for want of keys or memory",
+            metrics.unanswered.clone(),
         );
         registry.register(
             "admission_seconds",
@@ -128,8 +128,8 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    pub(crate) fn unreadable(&self) {
-        self.unreadable.inc();
+    pub(crate) fn unanswered(&self) {
+        self.unanswered.inc();
     }
 }
 

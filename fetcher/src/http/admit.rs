@@ -5,7 +5,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::metrics::{Counted, Metrics};
 
 /// Two bounds: those that work, and those that are here at all.
-pub struct Turns {
+pub(crate) struct Turns {
     working: Semaphore,
     present: Semaphore,
     metrics: Metrics,
@@ -20,7 +20,7 @@ pub(super) struct Turn<'a> {
 
 impl Turns {
     #[must_use]
-    pub fn new(running: usize, waiting: usize, metrics: Metrics) -> Self {
+    pub(crate) fn new(running: usize, waiting: usize, metrics: Metrics) -> Self {
         let most = Semaphore::MAX_PERMITS;
         Self {
             working: Semaphore::new(running.min(most)),

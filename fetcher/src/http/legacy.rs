@@ -27,14 +27,14 @@ use super::request_id::RequestId;
 use super::tokens::{credentials, hold, settle};
 use super::{Service, account};
 use crate::attest::PodName;
-use crate::metrics::Outcome;
+use crate::metrics::OutcomeLabel;
 
 /// What the script asks, whatever the host.
-pub const PATH: &str = "/getDelegationToken";
+pub(crate) const PATH: &str = "/getDelegationToken";
 const KIND: &str = "HDFS_DELEGATION_TOKEN";
 
 /// Legacy mode's whole service. It is for a listener of its own: the script knows no TLS.
-pub fn router(service: Arc<Service>) -> Router {
+pub(crate) fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route(PATH, get(handle).fallback(only_get))
         .fallback(only_get)
@@ -120,7 +120,7 @@ fn respond(file: &SecretBytes) -> Result<Response, Answer> {
     let body = serde_json::to_vec(&Answered { token: &token })
         .map_err(|error| Answer::internal(error.to_string()))?;
     let mut response = json(body);
-    let issued = Outcome { outcome: "issued" };
+    let issued = OutcomeLabel { outcome: "issued" };
     response.extensions_mut().insert(issued);
     Ok(response)
 }
@@ -133,7 +133,7 @@ fn respond_failed(answer: Answer, id: &RequestId) -> Response {
     };
     let body = serde_json::to_vec(&failed).unwrap_or_default();
     let status = answer.status();
-    let outcome = Outcome {
+    let outcome = OutcomeLabel {
         outcome: answer.reason,
     };
     let mut response = json(body);

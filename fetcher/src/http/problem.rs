@@ -13,7 +13,7 @@ use crate::attest::Refusal;
 use crate::bearer::BearerError;
 use crate::chain;
 use crate::issue::IssueFailure;
-use crate::metrics::Outcome;
+use crate::metrics::OutcomeLabel;
 
 /// Seconds after which a refused request may come again.
 const PAUSE: HeaderValue = HeaderValue::from_static("1");
@@ -116,7 +116,7 @@ impl Answer {
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
-        response.extensions_mut().insert(Outcome {
+        response.extensions_mut().insert(OutcomeLabel {
             outcome: self.reason,
         });
         let headers = response.headers_mut();

@@ -28,7 +28,7 @@ use crate::clock::timestamp;
 use crate::events::Notice;
 use crate::issue::Issued;
 use crate::ledger::Key;
-use crate::metrics::{Outcome, ServiceLabel};
+use crate::metrics::{OutcomeLabel, ServiceLabel};
 use crate::service::ServiceName;
 
 /// A body is a few hundred bytes, sent with its head.
@@ -218,7 +218,7 @@ fn respond(service: &Service, grant: &Grant, held: &[Arc<Issued>]) -> Result<Res
     let mut response = Response::new(Body::from(json));
     response
         .extensions_mut()
-        .insert(Outcome { outcome: "issued" });
+        .insert(OutcomeLabel { outcome: "issued" });
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

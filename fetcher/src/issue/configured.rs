@@ -19,7 +19,7 @@ use super::{IssueFailure, Issued, Issuer};
 use crate::chain;
 use crate::config::{Config, Kms};
 use crate::hadoop::{self, HadoopServices, Settings, TokenService};
-use crate::metrics::{Counted, Metrics, Outcome, ServiceLabel};
+use crate::metrics::{Counted, Metrics, OutcomeLabel, ServiceLabel};
 use crate::service::{InvalidServiceName, ServiceName};
 
 /// What in the Hadoop configuration has to change.
@@ -127,7 +127,7 @@ impl Configured {
             .map_or_else(|error| error.reason(), |_| "issued");
         self.metrics
             .hadoop_issues
-            .get_or_create(&Outcome { outcome })
+            .get_or_create(&OutcomeLabel { outcome })
             .inc();
         let degraded = issued.as_ref().err().filter(|error| error.retryable());
         self.metrics
@@ -152,7 +152,7 @@ impl Configured {
         };
         let outcome = verdict.name();
         let checked = &self.metrics.hadoop_checks;
-        checked.get_or_create(&Outcome { outcome }).inc();
+        checked.get_or_create(&OutcomeLabel { outcome }).inc();
         verdict
     }
 

@@ -9,7 +9,7 @@ use crate::audit::Audit;
 use crate::clock::timestamp;
 use crate::events::{Notice, Recorder};
 use crate::ledger::record::{Entry, State};
-use crate::metrics::Outcome;
+use crate::metrics::{OutcomeLabel, ReasonLabel};
 
 /// Where news goes.
 pub struct Herald {
@@ -46,27 +46,27 @@ impl Herald {
 
     fn count(&self, news: News) {
         let metrics = &self.metrics;
+        let ends = |reason| {
+            metrics.endings.get_or_create(&ReasonLabel { reason }).inc();
+        };
         let (family, outcome) = match news {
             News::Renewed => (&metrics.renewals, "renewed"),
             News::RenewFailed(reason) => (&metrics.renewals, reason),
             News::WillBeLost(reason) => {
-                metrics
-                    .renewals
-                    .get_or_create(&Outcome { outcome: reason })
-                    .inc();
-                (&metrics.endings, "renewals-fail")
+                ends("renewals-fail");
+                (&metrics.renewals, reason)
             }
             News::Cancelled(_) => (&metrics.cancellations, "cancelled"),
             News::CancelFailed(reason) => (&metrics.cancellations, reason),
             News::CancelGivenUp => (&metrics.cancellations, "given-up"),
-            News::Lost => (&metrics.endings, "token-unknown"),
-            News::EndsSoon => (&metrics.endings, "max-date"),
+            News::Lost => return ends("token-unknown"),
+            News::EndsSoon => return ends("max-date"),
             News::ClaimDropped => {
                 metrics.claims_dropped.inc();
                 return;
             }
         };
-        family.get_or_create(&Outcome { outcome }).inc();
+        family.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 }
 

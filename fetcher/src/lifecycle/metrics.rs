@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::keeper::Totals;
-use crate::metrics::Outcome;
+use crate::metrics::{OutcomeLabel, ReasonLabel};
 
 /// `state`: `claimed`, `held` or `worn`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -21,9 +21,9 @@ pub struct StateLabel {
 #[derive(Clone, Default)]
 pub struct Upkeep {
     pub leader: Gauge,
-    pub renewals: Family<Outcome, Counter>,
-    pub cancellations: Family<Outcome, Counter>,
-    pub endings: Family<Outcome, Counter>,
+    pub renewals: Family<OutcomeLabel, Counter>,
+    pub cancellations: Family<OutcomeLabel, Counter>,
+    pub endings: Family<ReasonLabel, Counter>,
     pub claims_dropped: Counter,
     pub records: Family<StateLabel, Gauge>,
     pub queue: Gauge,
@@ -40,12 +40,12 @@ impl Upkeep {
                 "Cancellations by outcome",
                 &self.cancellations,
             ),
-            (
-                "token_endings",
-                "Tokens that end under running pods, by reason",
-                &self.endings,
-            ),
         ];
+        to.register(
+            "token_endings",
+            "Tokens that end under running pods, by reason",
+            self.endings.clone(),
+        );
         for (name, help, family) in outcomes {
             to.register(name, help, family.clone());
         }

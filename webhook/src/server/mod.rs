@@ -147,7 +147,7 @@ async fn mutate(
     match answer {
         Ok(json) => ([(header::CONTENT_TYPE, JSON)], json).into_response(),
         Err(error) => {
-            webhook.metrics.unreadable();
+            webhook.metrics.unanswered();
             tracing::warn!(%error, "a request got no review back");
             (error.status(), format!("{error}\n")).into_response()
         }

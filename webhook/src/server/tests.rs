@@ -219,7 +219,7 @@ async fn what_is_no_review_is_refused_with_the_reason() {
     assert!(
         world
             .metrics()
-            .contains("kube2hadoop_webhook_unreadable_total 11")
+            .contains("kube2hadoop_webhook_unanswered_total 11")
     );
 }
 

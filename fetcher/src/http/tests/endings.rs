@@ -23,7 +23,7 @@ async fn told(bench: &mut Bench) -> (serde_json::Value, String) {
 
 fn requests(bench: &Bench, outcome: &'static str) -> u64 {
     let requests = &bench.service.metrics.requests;
-    requests.get_or_create(&Outcome { outcome }).get()
+    requests.get_or_create(&OutcomeLabel { outcome }).get()
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,7 +57,9 @@ async fn without_a_kdc_it_is_known_and_counted_which_tokens_hadoop_knows() {
     assert!(!alive.knows(service, &gone).await);
     assert!(dead.knows(service, &gone).await, "nobody says otherwise");
     for outcome in ["known", "unknown", "undecided"] {
-        let counted = metrics.hadoop_checks.get_or_create(&Outcome { outcome });
+        let counted = metrics
+            .hadoop_checks
+            .get_or_create(&OutcomeLabel { outcome });
         assert_eq!(counted.get(), 1, "{outcome}");
     }
 }

@@ -89,8 +89,11 @@ impl Kept {
         let State::Live(live) = task.entry.state else {
             return None;
         };
-        if task.deed != Deed::Renew {
-            return Some(News::CancelFailed(reason));
+        match task.deed {
+            Deed::Renew => {}
+            Deed::Cancel(_) => return Some(News::CancelFailed(reason)),
+            // A mark that could not be written is tried again, and nobody's news.
+            _ => return None,
         }
         if !self.warned && (lasting || in_danger(&live, now)) {
             self.warned = true;
