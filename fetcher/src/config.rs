@@ -24,7 +24,7 @@
 //!   principal: kube2hadoop@EXAMPLE.COM
 //!   renewer: kube2hadoop
 //!   limits: {perSecond: 1000, perUserPerSecond: 200, concurrency: 64, queue: 4096}
-//! limits: {requestSeconds: 25, running: 1024, waiting: 4096, connections: 8192, drainSeconds: 25}
+//! limits: {requestSeconds: 25, running: 1024, waiting: 2048, connections: 4096, drainSeconds: 25}
 //! ledger: {minLifeFraction: 0.5, capacity: 50000, failureSeconds: 2, namespace: kube2hadoop-ledger}
 //! lifecycle: {enabled: true, lease: kube2hadoop-fetcher, leaseSeconds: 15, renewFraction: 0.7, renewSpread: 0.2,
 //!   graceSeconds: 60, concurrency: 8, perSecond: 100}

@@ -121,6 +121,8 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
 /// How long a connection may be without a request: pods send theirs at once, and no second one. Each holds a place that
 /// others wait for.
 const SILENCE: Duration = Duration::from_secs(10);
+/// Of legacy mode, beside those over TLS: all of them must fit into the memory.
+pub(crate) const LEGACY_CONNECTIONS: u32 = 512;
 /// Two questions to the API server, or the last of a slow issue.
 const GIVING_BACK: Duration = Duration::from_secs(6);
 
@@ -223,7 +225,11 @@ impl Parts {
             if let Some(listener) = legacy {
                 tracing::warn!("legacy mode is on: tokens are handed out without TLS, by address");
                 let router = legacy::router(Arc::clone(service));
-                listen::serve_plain(listener, router, limits, until()).await;
+                let few = listen::Limits {
+                    max_connections: LEGACY_CONNECTIONS.min(limits.max_connections),
+                    ..limits
+                };
+                listen::serve_plain(listener, router, few, until()).await;
             }
         };
         // Whoever comes while others still learn that we go is served as ever; after that, another replica can do it.

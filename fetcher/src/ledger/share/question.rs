@@ -68,18 +68,11 @@ impl Question<'_> {
     }
 
     /// Tokens that Hadoop does not know, as they stand aside: to the leader their renewal is due, by which it hears the
-    /// same, and tells those who have them; if they can be renewed after all, they live on. Where nobody renews,
-    /// nobody would take them away again, however many there come: they end here.
+    /// same, and tells those who have them; if they can be renewed after all, they live on.
     pub(super) fn lost(self, issued: &Issued) -> Record {
         let now = self.clock.now_millis();
-        let max_date = if self.rules.renewed {
-            issued.max_date
-        } else {
-            now
-        };
         let ended = Issued {
             expires_at: issued.expires_at.min(now),
-            max_date,
             ..issued.clone()
         };
         Record::Worn {
