@@ -31,8 +31,8 @@ impl Cluster for Nothing {
         std::future::ready(Ok(None)).boxed()
     }
 
-    fn namespace(&self, _: String) -> BoxFuture<'_, Option<Arc<Namespace>>> {
-        std::future::ready(None).boxed()
+    fn namespace(&self, _: String) -> BoxFuture<'_, Result<Option<Arc<Namespace>>, Unread>> {
+        std::future::ready(Ok(None)).boxed()
     }
 
     fn may_use(&self, _: Question) -> BoxFuture<'_, Option<bool>> {

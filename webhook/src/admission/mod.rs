@@ -69,6 +69,8 @@ pub struct Caller {
     pub service_account_in_scope: bool,
     /// The user that the object's namespace asks for by default.
     pub namespace_run_as: Option<String>,
+    /// Whether it asks for one is not known.
+    pub namespace_unread: bool,
     /// What is known about the right to run as somebody else.
     pub authority: Option<Authority>,
     /// What is connected to.

@@ -95,6 +95,7 @@ impl Admission<'_> {
             owned: policy.identity.owned(username, &self.pod.metadata),
             service_account_in_scope: self.context.caller.service_account_in_scope,
             namespace_run_as: self.context.caller.namespace_run_as.as_deref(),
+            namespace_unread: self.context.caller.namespace_unread,
             authority: self.context.caller.authority.as_ref(),
         };
         let decided = decide(&policy.identity, &subject, &facts);

@@ -39,6 +39,8 @@ pub struct Facts<'a> {
     pub service_account_in_scope: bool,
     /// The user that the object's namespace asks for by default.
     pub namespace_run_as: Option<&'a str>,
+    /// Whether it asks for one is not known.
+    pub namespace_unread: bool,
     /// What is known about the right to run as somebody else.
     pub authority: Option<&'a Authority>,
 }
@@ -101,8 +103,12 @@ pub fn decide(
         // The annotation run-as came down from the template, whose stamp has answered it.
         allowed(policy, from_template(subject, facts)?, false)
     } else {
+        let own = mapped(policy, facts)?;
         let wanted = subject.run_as.or(facts.namespace_run_as);
-        run_as(policy, wanted, facts, mapped(policy, facts)?)
+        if wanted.is_none() && facts.namespace_unread {
+            return Err(Nobody::NamespaceUnread);
+        }
+        run_as(policy, wanted, facts, own)
     }
 }
 

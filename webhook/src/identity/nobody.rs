@@ -8,8 +8,8 @@ use super::run_as::Grant;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Nobody {
     #[error(
-        "namespace {0} is left out of Kube2Hadoop, so nothing in it is stamped: use another one, or ask the administrator \
-         to take it off webhook.excludedNamespaces"
+        "namespace {0} is left out of Kube2Hadoop, so nothing in it is stamped: use another one, or ask the \
+         administrator to take it off webhook.excludedNamespaces"
     )]
     NamespaceExcluded(String),
     #[error(
@@ -55,6 +55,11 @@ pub enum Nobody {
         silence(*.silent)
     )]
     RunAsUnknown { wanted: HadoopUser, silent: Grant },
+    #[error(
+        "the namespace may ask for another user by default, and could not be read, since the API server gave no answer: \
+         try again, or say by the annotation kube2hadoop.io/run-as whom it runs as"
+    )]
+    NamespaceUnread,
     #[error(
         "run-as {wanted} is not granted to {username}, who is {own}: remove the annotation kube2hadoop.io/run-as, \
          or ask for {}", ways(.by, .wanted)

@@ -41,11 +41,6 @@ impl TryFrom<String> for Grantable {
 }
 
 impl RunAsPolicy {
-    /// Can anybody be granted? If not, nothing need be found out.
-    pub fn is_on(&self) -> bool {
-        !self.grantable.is_empty() || self.ldap.is_some()
-    }
-
     /// May this user be granted by it at all?
     pub fn may_grant(&self, grant: Grant, user: &HadoopUser) -> bool {
         match grant {

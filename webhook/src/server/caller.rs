@@ -80,15 +80,13 @@ impl Callers {
         if let Some((namespace, _)) = account {
             caller.service_account_in_scope = self.in_scope(namespace, until).await;
         }
-        if policy.identity.run_as.is_on() {
-            self.run_as(request, policy, &mut caller, until).await;
-        }
+        self.run_as(request, policy, &mut caller, until).await;
         caller
     }
 
     /// What cannot be read counts as in scope: that is the answer which gives nothing away.
     async fn in_scope(&self, namespace: &str, until: Until) -> bool {
-        let Some(namespace) = self.namespace(namespace, until).await else {
+        let Ok(Some(namespace)) = self.namespace(namespace, until).await else {
             return true;
         };
         let labels = namespace.metadata.labels.as_ref();
@@ -97,9 +95,9 @@ impl Callers {
             || label(names::LEGACY_LABEL).is_some_and(|value| value == "enabled")
     }
 
-    async fn namespace(&self, name: &str, until: Until) -> Option<Arc<Namespace>> {
+    async fn namespace(&self, name: &str, until: Until) -> Result<Option<Arc<Namespace>>, Unread> {
         let found = self.cluster.namespace(name.to_owned());
-        until.answer(found).await.flatten()
+        until.answer(found).await.unwrap_or(Err(Unread))
     }
 
     /// Whom the object asks to run as, or its namespace by default, and whether the caller may.
@@ -113,10 +111,9 @@ impl Callers {
         let Some(namespace) = request.namespace.as_deref() else {
             return;
         };
-        if let Some(namespace) = self.namespace(namespace, until).await {
-            let annotations = namespace.metadata.annotations.as_ref();
-            let default = annotations.and_then(|all| all.get(names::RUN_AS));
-            caller.namespace_run_as = default.cloned();
+        match self.namespace(namespace, until).await {
+            Ok(found) => caller.namespace_run_as = found.as_deref().and_then(default_run_as),
+            Err(Unread) => caller.namespace_unread = true,
         }
         let own = asks::run_as(request, &policy.kinds);
         let asked = own.as_ref().or(caller.namespace_run_as.as_ref());
@@ -219,6 +216,12 @@ impl Callers {
         let found = self.cluster.pod(namespace.clone(), name.clone());
         Asking::of(until.answer(found).await?.ok()??)
     }
+}
+
+/// The user that a namespace asks for where an object asks for none.
+fn default_run_as(namespace: &Namespace) -> Option<String> {
+    let annotations = namespace.metadata.annotations.as_ref()?;
+    annotations.get(names::RUN_AS).cloned()
 }
 
 /// Any stamp counts here, also of a key that was taken out since: the tokens are in the pod.

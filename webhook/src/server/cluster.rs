@@ -26,6 +26,10 @@ const VERB: &str = "use";
 /// An error of the API server is one of many: it is said once in this time, for each thing that is asked.
 const QUIET: Duration = Duration::from_secs(60);
 
+/// For how long a server keeps the watch of namespaces open, in seconds. What a watch says is believed while it is open:
+/// so silence that hides a change is noticed soon after, and not in five minutes.
+const SILENCE: u32 = 30;
+
 /// May this caller, in this namespace, run as that Hadoop user?
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Question {
@@ -38,7 +42,7 @@ pub struct Question {
     pub user: String,
 }
 
-/// A pod that could not be read; whether it is there is not known.
+/// A pod or a namespace that could not be read; whether it is there is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unread;
 
@@ -46,8 +50,8 @@ pub struct Unread;
 pub trait Cluster: Send + Sync {
     /// The pod, or none where there is none.
     fn pod(&self, namespace: String, name: String) -> BoxFuture<'_, Result<Option<Pod>, Unread>>;
-    /// The namespace, or none where there is none or it cannot be read.
-    fn namespace(&self, name: String) -> BoxFuture<'_, Option<Arc<Namespace>>>;
+    /// The namespace, or none where there is none.
+    fn namespace(&self, name: String) -> BoxFuture<'_, Result<Option<Arc<Namespace>>, Unread>>;
     /// RBAC's answer, or none where there is none.
     fn may_use(&self, question: Question) -> BoxFuture<'_, Option<bool>>;
 }
@@ -67,7 +71,7 @@ impl ApiServer {
         let (namespaces, writer) = reflector::store();
         let watched = watcher(
             Api::<Namespace>::all(clients.watches),
-            watcher::Config::default(),
+            watcher::Config::default().timeout(SILENCE),
         );
         let watched = watched.default_backoff().modify(|namespace| {
             namespace.metadata.managed_fields = None;
@@ -135,15 +139,15 @@ impl Cluster for ApiServer {
         })
     }
 
-    fn namespace(&self, name: String) -> BoxFuture<'_, Option<Arc<Namespace>>> {
+    fn namespace(&self, name: String) -> BoxFuture<'_, Result<Option<Arc<Namespace>>, Unread>> {
         let known = self.namespaces.get(&ObjectRef::new(&name));
         let api = Api::all(self.client.clone());
         Box::pin(async move {
             if known.is_some() {
-                return known;
+                return Ok(known);
             }
             let found = self.ask("namespace", api.get_opt(&name)).await;
-            found.flatten().map(Arc::new)
+            found.map(|found| found.map(Arc::new)).ok_or(Unread)
         })
     }
 

@@ -49,13 +49,12 @@ impl Cluster for Scenario {
         })
     }
 
-    fn namespace(&self, _: String) -> BoxFuture<'_, Option<Arc<Namespace>>> {
+    fn namespace(&self, _: String) -> BoxFuture<'_, Result<Option<Arc<Namespace>>, Unread>> {
         Box::pin(async move {
             match self {
-                Self::Namespace(namespace) => Some(Arc::new((**namespace).clone())),
+                Self::Namespace(namespace) => Ok(Some(Arc::new((**namespace).clone()))),
                 Self::Hangs => std::future::pending().await,
-                Self::Panics => panic!("a defect"),
-                _ => None,
+                _ => Ok(None),
             }
         })
     }

@@ -53,6 +53,7 @@ impl Workload<'_> {
             },
             service_account_in_scope: self.context.caller.service_account_in_scope,
             namespace_run_as: self.context.caller.namespace_run_as.as_deref(),
+            namespace_unread: self.context.caller.namespace_unread,
             authority: self.context.caller.authority.as_ref(),
         };
         decide(policy, subject, &facts)

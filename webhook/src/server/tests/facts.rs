@@ -16,6 +16,7 @@ pub(super) struct Recorder {
     pub(super) in_scope: bool,
     pub(super) answer: Option<bool>,
     pub(super) pod: Mutex<Option<Pod>>,
+    /// Neither pod nor namespace can be read.
     pub(super) unreadable: bool,
     pub(super) questions: Mutex<Vec<Question>>,
     /// LDAP's answer, and what it was asked.
@@ -35,7 +36,10 @@ impl Cluster for Recorder {
         }))
     }
 
-    fn namespace(&self, name: String) -> BoxFuture<'_, Option<Arc<Namespace>>> {
+    fn namespace(&self, name: String) -> BoxFuture<'_, Result<Option<Arc<Namespace>>, Unread>> {
+        if self.unreadable {
+            return Box::pin(std::future::ready(Err(Unread)));
+        }
         let mut namespace = Namespace::default();
         namespace.metadata.name = Some(name);
         if self.in_scope {
@@ -45,7 +49,7 @@ impl Cluster for Recorder {
         let default = self.default_run_as;
         namespace.metadata.annotations =
             default.map(|user| [("kube2hadoop.io/run-as".to_owned(), user.to_owned())].into());
-        Box::pin(std::future::ready(Some(Arc::new(namespace))))
+        Box::pin(std::future::ready(Ok(Some(Arc::new(namespace)))))
     }
 
     fn may_use(&self, question: Question) -> BoxFuture<'_, Option<bool>> {
@@ -331,6 +335,32 @@ async fn a_namespace_has_a_default_that_must_be_granted_too() {
         // Oneself is always granted.
         assert_eq!(asking.denied(&wanting(ALICE, "alice")).await, None);
     }
+}
+
+/// It may have a default: neither the submitter's own user nor any other but one that is asked for is right.
+#[tokio::test]
+async fn in_a_namespace_that_cannot_be_read_nobody_is_taken_for_themselves() {
+    for grantable in ["^etl$", ""] {
+        let recorder = Recorder {
+            unreadable: true,
+            ..Recorder::default()
+        };
+        let asking = Asking::new(recorder, grantable);
+        let denied = asking.denied(&review(ALICE, &Value::Null)).await.unwrap();
+        assert!(denied.contains("could not be read"), "{denied}");
+        assert_eq!(asking.denied(&wanting(ALICE, "alice")).await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_default_that_nobody_may_have_is_refused() {
+    let recorder = Recorder {
+        default_run_as: Some("etl"),
+        ..Recorder::default()
+    };
+    let off = Asking::new(recorder, "");
+    let denied = off.denied(&review(ALICE, &Value::Null)).await.unwrap();
+    assert!(denied.contains("runAs.grantable"), "{denied}");
 }
 
 #[tokio::test]
