@@ -43,9 +43,10 @@ pub(crate) enum ServeError {
     Hadoop(#[from] SetupError),
     #[error("failed to set up the API server client: run in a pod, or set KUBECONFIG")]
     Client(#[source] kube::Error),
-    #[error("failed to listen on {address}: choose a free address in `listen`")]
+    #[error("failed to listen on {address}: choose a free address in `{setting}`")]
     Listen {
-        address: std::net::SocketAddr,
+        address: SocketAddr,
+        setting: &'static str,
         source: std::io::Error,
     },
     #[error("failed to serve the admin port")]
@@ -77,9 +78,9 @@ pub(crate) async fn run(config: Config, file: File) -> Result<(), ServeError> {
     let services = configured.token_services();
     let issuer: Arc<dyn Issuer> = Arc::new(configured);
     let clients = Clients::try_default().await.map_err(ServeError::Client)?;
-    let listener = bind(config.listen).await?;
+    let listener = bind(config.listen, "listen").await?;
     let legacy = match &config.legacy {
-        Some(Legacy { listen }) => Some(bind(*listen).await?),
+        Some(Legacy { listen }) => Some(bind(*listen, "legacy.listen").await?),
         None => None,
     };
     let shutdown = Shutdown::on_signals();
@@ -104,18 +105,18 @@ pub(crate) async fn run(config: Config, file: File) -> Result<(), ServeError> {
         parts.shutdown.clone(),
     );
     tokio::select! {
-        ended = async { tokio::spawn(admin).await } => {
-            // The admin port ends only by shutdown or by failing.
-            ended.map_err(std::io::Error::other).and_then(|inner| inner.map_err(std::io::Error::other))
-                .map_err(ServeError::Admin)
-        }
+        ended = admin => ended.map_err(ServeError::Admin),
         ended = parts.serve(listener, legacy) => ended,
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+async fn bind(address: SocketAddr, setting: &'static str) -> Result<TcpListener, ServeError> {
     let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| ServeError::Listen { address, source })
+    bound.map_err(|source| ServeError::Listen {
+        address,
+        setting,
+        source,
+    })
 }
 
 /// How long a connection may be without a request: pods send theirs at once, and no second one. Each holds a place that

@@ -123,7 +123,9 @@ async fn who_waits_for_a_certificate_gives_the_lease_back_too() {
         shutdown,
         config,
     };
-    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "listen")
+        .await
+        .unwrap();
     let story = async {
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert!(shelf.holder().is_some());
