@@ -54,6 +54,7 @@ pub struct Audit {
 }
 
 impl Audit {
+    /// Lines to this log, with the time of this clock.
     #[must_use]
     pub fn to(out: impl Write + Send + 'static, clock: Clock) -> Self {
         Self {

@@ -21,11 +21,13 @@ impl Clock {
         })
     }
 
+    /// One that says what the function does: milliseconds since 1970.
     #[must_use]
     pub fn from_fn(now: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
+    /// Milliseconds since 1970.
     #[must_use]
     pub fn now_millis(&self) -> u64 {
         (self.0)()

@@ -118,12 +118,14 @@ pub struct Config {
     pub legacy: Option<Legacy>,
 }
 
+/// Where pods with the init container of linkedin/kube2hadoop ask.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Legacy {
     pub listen: SocketAddr,
 }
 
+/// What must be in force before anybody is served.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Policy {

@@ -184,6 +184,7 @@ impl Ledger {
         self.inner.lock().len()
     }
 
+    /// Whether there is no such key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -32,6 +32,7 @@ pub struct ServiceLabel {
 }
 
 impl ServiceLabel {
+    /// The service's name as a label.
     #[must_use]
     pub fn of(name: &ServiceName) -> Self {
         Self {
@@ -44,6 +45,7 @@ impl ServiceLabel {
 pub struct Counted(Gauge);
 
 impl Counted {
+    /// Counts up now.
     #[must_use]
     pub fn up(gauge: Gauge) -> Self {
         gauge.inc();

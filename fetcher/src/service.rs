@@ -15,6 +15,7 @@ pub struct ServiceName(String);
 pub struct InvalidServiceName(String);
 
 impl ServiceName {
+    /// The name as the configuration and the contract write it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

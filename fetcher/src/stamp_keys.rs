@@ -47,6 +47,7 @@ pub struct StampKeys {
 }
 
 impl StampKeys {
+    /// The keys as last read; none before they were.
     #[must_use]
     pub fn current(&self) -> Option<Arc<VerifyingKeys>> {
         self.current

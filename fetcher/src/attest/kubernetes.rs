@@ -38,6 +38,7 @@ pub struct KubeAttestor {
 }
 
 impl KubeAttestor {
+    /// Asks by this client, of tokens for the audience.
     #[must_use]
     pub fn new(
         client: Client,

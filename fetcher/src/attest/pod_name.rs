@@ -36,11 +36,13 @@ impl PodName {
         })
     }
 
+    /// Its namespace.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
+    /// Its name there.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

@@ -25,11 +25,13 @@ pub struct BoundPod {
 }
 
 impl BoundPod {
+    /// `namespace/name`, for messages.
     #[must_use]
     pub fn display_name(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
     }
 
+    /// As audit lines and Events name it.
     #[must_use]
     pub fn pod_ref(&self) -> PodRef {
         PodRef {

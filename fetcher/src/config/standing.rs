@@ -24,6 +24,7 @@ pub struct Changes {
 }
 
 impl Standing {
+    /// What is in force at the start, and how to change it.
     #[must_use]
     pub fn new(config: &Config) -> (Changes, Self) {
         let (change_terms, terms) = watch::channel(terms(config, config.deny_list()));

@@ -107,6 +107,7 @@ pub struct ClientConf<'a> {
 }
 
 impl<'a> ClientConf<'a> {
+    /// What pods may see of this configuration.
     #[must_use]
     pub fn new(conf: &'a Conf) -> Self {
         Self { conf }

@@ -60,6 +60,7 @@ impl Login {
 }
 
 impl Host {
+    /// A host at `base` (scheme, name and port), not logged in at yet; `name` and `setting` are for messages.
     #[must_use]
     pub fn new(
         base: impl Into<String>,

@@ -67,6 +67,7 @@ impl Principal {
         self.0.split(['/', '@']).next().unwrap_or_default()
     }
 
+    /// What stands after the @.
     #[must_use]
     pub fn realm(&self) -> &str {
         self.0.split('@').nth(1).unwrap_or_default()
@@ -107,6 +108,7 @@ pub struct Spnego {
 }
 
 impl Spnego {
+    /// Negotiates as this principal, by the keytab of KRB5_CLIENT_KTNAME.
     #[must_use]
     pub fn new(principal: Principal) -> Self {
         Self {

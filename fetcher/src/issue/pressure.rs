@@ -92,6 +92,7 @@ impl Drop for Waiting<'_> {
 }
 
 impl Pressure {
+    /// Nobody waits yet.
     #[must_use]
     pub fn new(limits: HadoopLimits) -> Self {
         Self {
@@ -107,6 +108,7 @@ impl Pressure {
         self.closing.0.request();
     }
 
+    /// Whether no call begins any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closing.1.is_requested()

@@ -48,6 +48,7 @@ impl Place {
         })
     }
 
+    /// The name of the Secret.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

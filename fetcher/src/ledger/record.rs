@@ -46,6 +46,7 @@ pub struct Entry {
     pub state: State,
 }
 
+/// What a record says, as far as its metadata tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Without the time that its holder noted: the clocks may be minutes apart.
@@ -68,6 +69,7 @@ pub struct Live {
 }
 
 impl State {
+    /// The state of a record that was read whole.
     #[must_use]
     pub fn of(record: &Record) -> Self {
         let live = |issued: &Issued, worn| {

@@ -33,6 +33,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// The Secrets of this namespace.
     #[must_use]
     pub fn new(client: Client, namespace: &str) -> Self {
         Self {

@@ -91,6 +91,7 @@ impl Sharing {
         }
     }
 
+    /// All replicas have the tokens of this store.
     #[must_use]
     pub fn through(store: Arc<dyn Store>) -> Self {
         Self {

@@ -51,6 +51,7 @@ impl From<HadoopError> for Undone {
 }
 
 impl Doer {
+    /// Does what a task says, at Hadoop and in the ledger. A record that changed meanwhile is left alone.
     pub async fn perform(&self, task: &Task) -> Outcome {
         let entry = &task.entry;
         let done = match task.deed {
@@ -66,7 +67,8 @@ impl Doer {
         }
     }
 
-    /// Gone only if it is: the watch tells nothing of a record that did not change, and nobody would look after it any more.
+    /// Gone only if it is: of a record that did not change the watch tells nothing, and nobody would look after it any
+    /// more.
     async fn delete(&self, entry: &Entry) -> Result<Outcome, Undone> {
         let version = entry.version.clone();
         match self.store.delete(&entry.place, version).await? {

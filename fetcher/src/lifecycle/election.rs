@@ -58,6 +58,7 @@ pub struct Elector {
 }
 
 impl Elector {
+    /// Stands as `me` for a Lease of this duration.
     #[must_use]
     pub fn new(leases: Arc<dyn Leases>, me: String, duration: Duration) -> Self {
         Self {

@@ -137,6 +137,7 @@ impl Jobs {
         self.unsure_until = now.saturating_add(UNSURE_MILLIS);
     }
 
+    /// What is known of the job.
     #[must_use]
     pub fn life(&self, job: &JobId) -> Life {
         if self.is_alive(job) {
@@ -165,6 +166,7 @@ impl Jobs {
         self.count
     }
 
+    /// Whether no job has a live pod.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0

@@ -83,6 +83,7 @@ struct Due {
 }
 
 impl Keeper {
+    /// Knows nothing yet, and so does nothing; at most `concurrency` deeds of one service go on at a time.
     #[must_use]
     pub fn new(terms: Terms, deny: DenyList, concurrency: usize) -> Self {
         Self {
@@ -159,22 +160,26 @@ impl Keeper {
         }
     }
 
+    /// A list of pods begins: nothing is taken for gone until it is complete.
     pub fn pods_restart(&mut self) {
         self.jobs.restart();
     }
 
+    /// A pod that has not ended.
     pub fn pod_seen(&mut self, pod: LivePod) {
         if let Some(job) = self.jobs.seen(pod) {
             self.plan_job(&job);
         }
     }
 
+    /// A pod that ended, `now` in milliseconds.
     pub fn pod_gone(&mut self, uid: &str, now: u64) {
         if let Some(job) = self.jobs.gone(uid, now) {
             self.plan_job(&job);
         }
     }
 
+    /// The list of pods is complete.
     pub fn pods_complete(&mut self, now: u64) {
         self.jobs.complete(now);
         self.plan_all();

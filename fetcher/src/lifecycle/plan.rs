@@ -28,6 +28,7 @@ impl Why {
     }
 }
 
+/// What the leader does with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
     /// A claim whose holder died.

@@ -21,6 +21,7 @@ impl Schedule {
         self.queue.insert((at, Arc::clone(name)));
     }
 
+    /// Forgets the name, if it is known.
     pub fn remove(&mut self, name: &Name) {
         if let Some((name, at)) = self.due.remove_entry(name) {
             self.queue.remove(&(at, name));
@@ -49,11 +50,13 @@ impl Schedule {
         self.queue.iter().take_while(|(at, _)| *at <= now).count()
     }
 
+    /// How many names there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.queue.len()
     }
 
+    /// Whether nothing will be due.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()

@@ -18,6 +18,7 @@ pub struct Yarn {
     pub managers: Vec<ResourceManager>,
 }
 
+/// One ResourceManager.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceManager {
     pub rpc: HostPort,

@@ -17,6 +17,7 @@ pub struct Totals {
 }
 
 impl Keeper {
+    /// Counts; `now` in milliseconds.
     #[must_use]
     pub fn totals(&self, now: u64) -> Totals {
         let mut totals = Totals {

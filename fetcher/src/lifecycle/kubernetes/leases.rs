@@ -20,6 +20,7 @@ pub struct KubeLease {
 }
 
 impl KubeLease {
+    /// The Lease of this name.
     #[must_use]
     pub fn new(client: Client, namespace: &str, name: &str) -> Self {
         Self {
