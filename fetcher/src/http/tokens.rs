@@ -1,19 +1,18 @@
 //! POST /v1/tokens.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use futures::future::try_join_all;
-use http_body_util::LengthLimitError;
 use kube2hadoop_client::contract::{TokenRequest, TokenResponse};
 use kube2hadoop_client::credentials::Credentials;
+use kube2hadoop_runtime::body::{self, BodyError};
 use kube2hadoop_runtime::listen::Peer;
 use tokio::time::timeout;
 
@@ -70,7 +69,7 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Option<Vec<Service
     {
         return Err(Answer::too_large(MAX_REQUEST_BYTES));
     }
-    let bytes = timeout(BODY_LIMIT, to_bytes(body, MAX_REQUEST_BYTES))
+    let bytes = timeout(BODY_LIMIT, body::read(body, MAX_REQUEST_BYTES))
         .await
         .map_err(|_| Answer::slow_body(BODY_LIMIT))?
         .map_err(unread)?;
@@ -87,13 +86,10 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Option<Vec<Service
         })
 }
 
-fn unread(error: axum::Error) -> Answer {
-    match error
-        .source()
-        .is_some_and(|cause| cause.is::<LengthLimitError>())
-    {
-        true => Answer::too_large(MAX_REQUEST_BYTES),
-        false => Answer::invalid_request(format!("the body broke off: {}", chain::text(&error))),
+fn unread(error: BodyError) -> Answer {
+    match error {
+        BodyError::TooLong => Answer::too_large(MAX_REQUEST_BYTES),
+        BodyError::Broken(_) => Answer::invalid_request(chain::text(&error)),
     }
 }
 

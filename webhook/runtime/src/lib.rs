@@ -1,9 +1,10 @@
-//! What webhook and fetcher both run on: configuration and its reload, logging, audit log, TLS listener, admin port,
-//! drain, the API server, guards.
+//! What webhook and fetcher both run on: configuration and its reload, logging, audit log, TLS listener, bodies,
+//! admin port, drain, the API server, guards.
 
 pub mod admin;
 pub mod api_server;
 pub mod audit;
+pub mod body;
 pub mod config;
 pub mod guards;
 pub mod listen;

@@ -1,9 +1,7 @@
 //! Bodies: how long one may be, and how much of our memory all of them together.
 
-use std::error::Error;
-
-use axum::body::{Body, Bytes, HttpBody, to_bytes};
-use http_body_util::LengthLimitError;
+use axum::body::{Body, Bytes, HttpBody};
+use kube2hadoop_runtime::body::{self, BodyError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{HttpError, Until};
@@ -57,13 +55,9 @@ impl Bodies {
 }
 
 async fn read(body: Body) -> Result<Bytes, HttpError> {
-    to_bytes(body, LIMIT as usize).await.map_err(|error| {
-        match error
-            .source()
-            .and_then(|cause| cause.downcast_ref::<LengthLimitError>())
-        {
-            Some(_) => HttpError::TooLarge,
-            None => HttpError::Broken(error),
-        }
+    let read = body::read(body, LIMIT as usize).await;
+    read.map_err(|error| match error {
+        BodyError::TooLong => HttpError::TooLarge,
+        BodyError::Broken(error) => HttpError::Broken(error),
     })
 }
