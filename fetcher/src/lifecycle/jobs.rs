@@ -263,6 +263,7 @@ pub(super) mod tests {
         let since = 1_000 + UNSURE_MILLIS;
         assert_eq!(jobs.life(&job("a")), Life::Ended { since });
     }
+
     #[test]
     fn an_end_is_remembered_for_its_grace_and_not_for_ever() {
         const MINUTE: u64 = 60_000;

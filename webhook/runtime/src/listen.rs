@@ -223,4 +223,4 @@ async fn requests(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

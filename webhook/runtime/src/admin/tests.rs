@@ -1,10 +1,10 @@
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::*;
+use crate::listen::tests::answer;
 
 /// The port, as it is served with these limits.
 async fn port(limits: Limits) -> SocketAddr {
@@ -14,15 +14,6 @@ async fn port(limits: Limits) -> SocketAddr {
     let router = router(Readiness::new(), Arc::new(Registry::default()), shutdown);
     tokio::spawn(on(listener, router, limits));
     address
-}
-
-async fn said(stream: &mut TcpStream, request: &[u8]) -> String {
-    stream.write_all(request).await.unwrap();
-    let mut answer = String::new();
-    let read = stream.read_to_string(&mut answer);
-    let read = tokio::time::timeout(Duration::from_secs(10), read).await;
-    read.expect("an answer").unwrap();
-    answer
 }
 
 #[tokio::test]
@@ -38,7 +29,7 @@ async fn silence_on_every_connection_keeps_no_probe_out() {
     }
     let mut probe = TcpStream::connect(address).await.unwrap();
     let ask = b"GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    let answer = said(&mut probe, ask).await;
+    let answer = answer(&mut probe, ask).await;
     assert!(answer.ends_with("ok\n"), "{answer}");
 }
 
@@ -47,7 +38,7 @@ async fn headers_without_end_are_not_kept() {
     let mut stream = TcpStream::connect(port(limits()).await).await.unwrap();
     let mut endless = b"GET /livez HTTP/1.1\r\nhost: a\r\nx: ".to_vec();
     endless.resize(listen::READ_AHEAD, b'x');
-    let answer = said(&mut stream, &endless).await;
+    let answer = answer(&mut stream, &endless).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
 

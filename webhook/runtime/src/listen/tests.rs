@@ -24,7 +24,10 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\
 /// Far more than the kernel keeps for a peer that does not read.
 const LARGE: usize = 1024 * 1024;
 
-async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &[u8]) -> String {
+pub(crate) async fn answer(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &[u8],
+) -> String {
     stream.write_all(request).await.unwrap();
     let mut answer = String::new();
     let read = stream.read_to_string(&mut answer);

@@ -379,8 +379,8 @@ async fn a_template_is_asked_about_too() {
     assert_eq!(authority.unwrap().user.as_str(), "etl");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_pod_that_submits_much_is_read_once_in_a_while_and_its_stamp_checked_each_time() {
+/// In a cluster with a driver's pod, whose stamp is good.
+fn with_driver() -> Asking {
     let signing = SigningKey::generate().unwrap();
     let recorder = Recorder {
         pod: Mutex::new(Some(driver(&signing))),
@@ -388,6 +388,12 @@ async fn a_pod_that_submits_much_is_read_once_in_a_while_and_its_stamp_checked_e
     };
     let mut asking = Asking::new(recorder, "");
     asking.keys.verifying = signing.public();
+    asking
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_submits_much_is_read_once_in_a_while_and_its_stamp_checked_each_time() {
+    let mut asking = with_driver();
     let known = async |asking: &Asking, uid| asking.find(&by_driver(uid)).await.pod.is_some();
     for _ in 0..3 {
         assert!(known(&asking, "uid-1").await);
@@ -410,13 +416,7 @@ async fn a_pod_that_submits_much_is_read_once_in_a_while_and_its_stamp_checked_e
 /// Nobody saw it come into being, so that anybody may have written its stamp.
 #[tokio::test]
 async fn a_pod_of_a_namespace_that_is_left_out_hands_nothing_on() {
-    let signing = SigningKey::generate().unwrap();
-    let recorder = Recorder {
-        pod: Mutex::new(Some(driver(&signing))),
-        ..Recorder::default()
-    };
-    let mut asking = Asking::new(recorder, "");
-    asking.keys.verifying = signing.public();
+    let mut asking = with_driver();
     assert!(asking.find(&by_driver("uid-1")).await.pod.is_some());
     asking.policy.identity.excluded_namespaces = ["team-b".to_owned()].into();
     assert!(asking.find(&by_driver("uid-1")).await.pod.is_none());
