@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -71,7 +72,7 @@ pub struct Search {
     seconds: u32,
 }
 
-/// Builds the targets and runs them, one after the other; an error with the input where a property does not hold.
+/// Builds the targets and runs them, as many at once as there are cores; an error with the input where a property does not hold.
 pub fn run(search: &Search) -> Result<()> {
     for name in &search.targets {
         let known = TARGETS.iter().any(|target| target.name == name);
@@ -80,14 +81,32 @@ pub fn run(search: &Search) -> Result<()> {
     packages::ensure(&dist::BUILD_PACKAGES, false)?;
     let cargo_fuzz = install()?;
     dist::forget_another_clone(&target_directory(), [cleaning()])?;
-    for target in &TARGETS {
-        let all = search.targets.is_empty();
-        if all || search.targets.iter().any(|name| name == target.name) {
-            target.build(&cargo_fuzz)?;
-            target.run(search.seconds)?;
-        }
+    let wanted = |target: &&Target| {
+        search.targets.is_empty() || search.targets.iter().any(|name| name == target.name)
+    };
+    let targets: Vec<&Target> = TARGETS.iter().filter(wanted).collect();
+    for target in &targets {
+        target.build(&cargo_fuzz)?;
+    }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    for together in targets.chunks(cores) {
+        run_together(together, search.seconds)?;
     }
     Ok(())
+}
+
+/// A fuzzer keeps one core busy.
+fn run_together(targets: &[&Target], seconds: u32) -> Result<()> {
+    thread::scope(|scope| {
+        let runs: Vec<_> = targets
+            .iter()
+            .map(|target| scope.spawn(|| target.run(seconds)))
+            .collect();
+        runs.into_iter().try_for_each(|run| {
+            run.join()
+                .unwrap_or_else(|_| bail!("a run of a fuzzer panicked"))
+        })
+    })
 }
 
 /// The program that knows which flags make the compiler count branches.
