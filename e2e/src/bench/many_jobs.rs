@@ -21,6 +21,8 @@ struct Report {
     bare_per_second: f64,
     /// The median of what short runs side by side gave, each as a part of its neighbour.
     part_of_bare: f64,
+    jobs_cpu_micros: f64,
+    bare_cpu_micros: f64,
 }
 
 pub(super) fn run(stage: &Stage) -> Result<Vec<Row>> {
@@ -44,5 +46,6 @@ pub(super) fn run(stage: &Stage) -> Result<Vec<Row>> {
         )
         .over(report.bare_per_second),
         Row::new("% of a bare loop's rate", part).at_least(90.0),
+        Row::new("CPU µs each", report.jobs_cpu_micros).over(report.bare_cpu_micros),
     ])
 }

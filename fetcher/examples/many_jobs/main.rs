@@ -71,9 +71,11 @@ async fn compare() -> Result<()> {
     }
     let report = json!({
         "connections": CONNECTIONS,
-        "jobsPerSecond": median(runs.iter().map(|run| run.0)),
-        "barePerSecond": median(runs.iter().map(|run| run.1)),
-        "partOfBare": median(runs.iter().map(|run| run.0 / run.1)),
+        "jobsPerSecond": median(runs.iter().map(|(jobs, _)| jobs.per_second)),
+        "barePerSecond": median(runs.iter().map(|(_, bare)| bare.per_second)),
+        "partOfBare": median(runs.iter().map(|(jobs, bare)| jobs.per_second / bare.per_second)),
+        "jobsCpuMicros": median(runs.iter().map(|(jobs, _)| jobs.cpu_micros)),
+        "bareCpuMicros": median(runs.iter().map(|(_, bare)| bare.cpu_micros)),
     });
     println!("{report}");
     Ok(())
@@ -94,13 +96,19 @@ enum Side {
     Bare,
 }
 
-/// Tokens in a second, of the jobs and of the bare loop. Whoever is second finds the NameNode as the first left it.
+struct Pace {
+    per_second: f64,
+    /// What one token costs this process.
+    cpu_micros: f64,
+}
+
+/// The pace of the jobs and of the bare loop. Whoever is second finds the NameNode as the first left it.
 async fn side_by_side(
     jobs: &Jobs,
     bare: &Bare,
     namenode: &dyn TokenService,
     first: Side,
-) -> Result<(f64, f64)> {
+) -> Result<(Pace, Pace)> {
     match first {
         Side::Jobs => {
             let of_jobs = of_jobs(jobs, namenode).await?;
@@ -113,22 +121,22 @@ async fn side_by_side(
     }
 }
 
-async fn of_jobs(jobs: &Jobs, namenode: &dyn TokenService) -> Result<f64> {
-    let (rate, tokens) = rate(|| jobs.next_token()).await?;
+async fn of_jobs(jobs: &Jobs, namenode: &dyn TokenService) -> Result<Pace> {
+    let (pace, tokens) = pace(|| jobs.next_token()).await?;
     cancel(namenode, tokens).await?;
-    Ok(rate)
+    Ok(pace)
 }
 
-async fn of_bare(bare: &Bare, namenode: &dyn TokenService) -> Result<f64> {
-    let (rate, answers) = rate(|| bare.answer()).await?;
+async fn of_bare(bare: &Bare, namenode: &dyn TokenService) -> Result<Pace> {
+    let (pace, answers) = pace(|| bare.answer()).await?;
     let tokens = answers.iter().map(|answer| bare::token(answer));
     cancel(namenode, tokens.collect::<Result<_>>()?).await?;
-    Ok(rate)
+    Ok(pace)
 }
 
 /// Asks on every connection, one question after the other.
-async fn rate<T, F: Future<Output = Result<T>>>(ask: impl Fn() -> F) -> Result<(f64, Vec<T>)> {
-    let began = Instant::now();
+async fn pace<T, F: Future<Output = Result<T>>>(ask: impl Fn() -> F) -> Result<(Pace, Vec<T>)> {
+    let (began, cpu_before) = (Instant::now(), cpu_seconds()?);
     let loops = (0..CONNECTIONS).map(|_| async {
         let mut answers = Vec::with_capacity(PER_CONNECTION);
         for _ in 0..PER_CONNECTION {
@@ -137,10 +145,19 @@ async fn rate<T, F: Future<Output = Result<T>>>(ask: impl Fn() -> F) -> Result<(
         anyhow::Ok(answers)
     });
     let answers: Vec<T> = try_join_all(loops).await?.into_iter().flatten().collect();
-    Ok((
-        answers.len() as f64 / began.elapsed().as_secs_f64(),
-        answers,
-    ))
+    let count = answers.len() as f64;
+    let pace = Pace {
+        per_second: count / began.elapsed().as_secs_f64(),
+        cpu_micros: 1e6 * (cpu_seconds()? - cpu_before) / count,
+    };
+    Ok((pace, answers))
+}
+
+/// Of this thread, on which everything runs but what waits for Kerberos; see proc_pid_schedstat(5).
+fn cpu_seconds() -> Result<f64> {
+    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = schedstat.split(' ').next().unwrap_or_default();
+    Ok(nanos.parse::<f64>()? / 1e9)
 }
 
 async fn cancel(namenode: &dyn TokenService, tokens: Vec<Token>) -> Result<()> {
