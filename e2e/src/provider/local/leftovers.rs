@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{cgroups, node};
+use super::{cgroups, neighbours, node};
 use crate::places::{self, BRIDGE};
 use crate::process::{self, run, signal, wait_until};
 
@@ -50,8 +50,11 @@ pub(super) fn end_pods() -> Result<()> {
 pub(super) fn remove() -> Result<()> {
     unmount()?;
     remove_links()?;
-    for family in ["", "6"] {
-        remove_chains(family)?;
+    // They have the same names for everybody.
+    if neighbours::another().is_none() {
+        for family in ["", "6"] {
+            remove_chains(family)?;
+        }
     }
     cgroups::remove()?;
     remove_network_namespaces()?;

@@ -8,6 +8,7 @@ mod dns;
 mod images;
 mod kubeconfig;
 mod leftovers;
+mod neighbours;
 mod network;
 mod node;
 mod pause;
@@ -102,6 +103,7 @@ impl Provider for Local {
     fn up(&self) -> Result<()> {
         self.prepare()?;
         let _alone = alone()?;
+        neighbours::ensure_none()?;
         network::up()?;
         pki::ensure()?;
         control_plane::up()?;
