@@ -22,7 +22,7 @@ mod question;
 mod said;
 
 use aside::{put_aside, remember};
-use claim::Claim;
+use claim::{Claim, found_again};
 use looks::Looks;
 pub(super) use question::Question;
 pub use said::CONFIRM_MILLIS;
@@ -288,8 +288,13 @@ async fn claim(
         Some(_) => return Ok(None),
     };
     let claim = Record::Claimed { since: now };
-    Ok(match store.put(place, claim, version).await? {
-        Written::Yes(version) => Some(version),
-        Written::No => None,
-    })
+    match store.put(place, claim, version).await {
+        Ok(Written::Yes(version)) => Ok(Some(version)),
+        Ok(Written::No) => Ok(None),
+        // It may have been done, and answered too late.
+        Err(error) => match found_again(store, place, &[now]).await? {
+            Some(version) => Ok(Some(version)),
+            None => Err(error),
+        },
+    }
 }

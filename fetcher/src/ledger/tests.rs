@@ -151,7 +151,7 @@ impl Issuer for Hadoop {
 
 pub(super) fn issued(now: u64, sequence_number: i32) -> Issued {
     let token = Token::new(
-        vec![1].into(),
+        sequence_number.to_be_bytes().to_vec().into(),
         vec![2].into(),
         "HDFS_DELEGATION_TOKEN",
         "ha-hdfs:ns1",

@@ -66,7 +66,7 @@ pub(super) fn remember(
         let _begun = begun;
         let mut pause = FIRST_PAUSE;
         while !matches!(
-            put_aside(&*store, &key, &record, clock.now_millis()).await,
+            place(&*store, &key, &record, clock.now_millis()).await,
             Ok(true)
         ) {
             if clock.now_millis() >= expires_at {
@@ -77,6 +77,21 @@ pub(super) fn remember(
             pause = rest(pause, &hurry).await;
         }
     });
+}
+
+/// Puts tokens aside, unless they stand where all look: a write may have been done, and answered too late.
+async fn place(
+    store: &dyn Store,
+    key: &Key,
+    record: &Record,
+    now: u64,
+) -> Result<bool, StoreError> {
+    let aside = |record: &Record| Some(Place::aside(key, record.issued()?));
+    match store.get(&Place::current(key)).await {
+        Ok(Some(found)) if aside(&found.record) == aside(record) => Ok(true),
+        Ok(_) | Err(StoreError::Taken { .. }) => put_aside(store, key, record, now).await,
+        Err(error) => Err(error),
+    }
 }
 
 /// Pauses, and gives the next pause. Whoever is in a hurry is woken, and sleeps no more than the first one.

@@ -10,7 +10,7 @@ use crate::chain;
 use crate::clock::Clock;
 use crate::issue::Issued;
 use crate::ledger::place::Place;
-use crate::ledger::record::Record;
+use crate::ledger::record::{Record, Versioned};
 use crate::ledger::store::{Store, StoreError, Written};
 
 /// How often who waits for Hadoop says that it lives; several of these fit into the time until others take over.
@@ -25,6 +25,8 @@ pub(super) struct Claim<'a> {
     place: &'a Place,
     clock: &'a Clock,
     version: String,
+    /// What our signs of life said: one that was answered too late stands there all the same.
+    signs: Vec<u64>,
 }
 
 impl<'a> Claim<'a> {
@@ -39,6 +41,7 @@ impl<'a> Claim<'a> {
             place,
             clock,
             version,
+            signs: Vec::new(),
         }
     }
 
@@ -50,26 +53,30 @@ impl<'a> Claim<'a> {
             if let Either::Left((outcome, _)) = select(issue.as_mut(), pause).await {
                 return outcome;
             }
-            let sign = self.sign();
+            let sign = pin!(self.sign());
             // A sign that is on its way is waited for: its version is what the tokens replace.
-            let (signed, outcome) = match select(issue.as_mut(), sign).await {
-                Either::Left((outcome, sign)) => (sign.await, Some(outcome)),
-                Either::Right((signed, _)) => (signed, None),
-            };
-            if let Ok(Written::Yes(version)) = signed {
-                self.version = version;
-            }
-            if let Some(outcome) = outcome {
-                return outcome;
+            match select(issue.as_mut(), sign).await {
+                Either::Left((outcome, sign)) => {
+                    sign.await;
+                    return outcome;
+                }
+                Either::Right(((), _)) => {}
             }
         }
     }
 
-    fn sign(&self) -> futures::future::BoxFuture<'a, Result<Written, StoreError>> {
+    async fn sign(&mut self) {
         let since = self.clock.now_millis();
-        let version = Some(self.version.clone());
-        self.store
-            .put(self.place, Record::Claimed { since }, version)
+        self.signs.push(since);
+        let (claim, version) = (Record::Claimed { since }, Some(self.version.clone()));
+        match self.store.put(self.place, claim, version).await {
+            Ok(Written::Yes(version)) => self.version = version,
+            Ok(Written::No) | Err(_) => {
+                if let Ok(Some(version)) = found_again(self.store, self.place, &self.signs).await {
+                    self.version = version;
+                }
+            }
+        }
     }
 
     /// Puts the tokens where all replicas look; whether they stand there.
@@ -94,6 +101,7 @@ impl<'a> Claim<'a> {
                 None => version = None,
                 // Nobody else wrote: the store was too busy.
                 Some(found) if Some(&found.version) == version.as_ref() => {}
+                Some(found) if says(&found.record, &self.signs) => version = Some(found.version),
                 Some(_) => return Ok(false),
             }
             tokio::time::sleep(PAUSE).await;
@@ -111,4 +119,20 @@ impl<'a> Claim<'a> {
             );
         }
     }
+}
+
+/// The version of the claim that stands there, if it says one of these times: it is ours, though its writing was
+/// answered too late.
+pub(super) async fn found_again(
+    store: &dyn Store,
+    place: &Place,
+    signs: &[u64],
+) -> Result<Option<String>, StoreError> {
+    let found = store.get(place).await?;
+    let ours = found.filter(|Versioned { record, .. }| says(record, signs));
+    Ok(ours.map(|found| found.version))
+}
+
+fn says(record: &Record, signs: &[u64]) -> bool {
+    matches!(record, Record::Claimed { since } if signs.contains(since))
 }

@@ -163,3 +163,36 @@ async fn a_process_that_ends_waits_for_what_it_has_begun() {
     let held = server.store().get(&Place::current(&job)).await.unwrap();
     assert!(matches!(held.unwrap().record, Record::Held(_)));
 }
+
+/// Two replicas are asked, one after the other; how many tokens were issued, and what stands in the ledger then.
+async fn with_a_late_answer(write: usize, seconds: u64) -> (usize, Vec<String>) {
+    let (hadoop, server) = (Hadoop::new(), Arc::new(ApiServer::default()));
+    server.late.store(write, Ordering::SeqCst);
+    slow(&hadoop, 2, seconds);
+    let replicas = [(); 2].map(|()| renewing(&hadoop, &server));
+    let job = key("team/Job.batch/a", "alice");
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        replicas[1].tokens(&job).await
+    };
+    let (first, second) = tokio::join!(replicas[0].tokens(&job), second);
+    assert_eq!(
+        [first, second].map(|it| it.unwrap().sequence_number),
+        [1, 1]
+    );
+    for replica in &replicas {
+        replica.settled().await;
+    }
+    (hadoop.count(), server.names())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_done_counts_though_its_answer_came_too_late() {
+    let current = Place::current(&key("team/Job.batch/a", "alice"));
+    let one_issue_and_record = (1, vec![current.name().to_owned()]);
+    let (claim, sign, tokens) = ((1, 1), (2, 2 * STALE_MILLIS / 1000), (2, 1));
+    for (write, seconds) in [claim, sign, tokens] {
+        let came_of_it = with_a_late_answer(write, seconds).await;
+        assert_eq!(came_of_it, one_issue_and_record, "{write} {seconds}");
+    }
+}
