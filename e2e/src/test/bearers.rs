@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::credentials::printed;
 use super::scene::Scene;
 use crate::kubectl::Kubectl;
+use crate::stage::Answer;
 use crate::{places, process, workload};
 
 pub(super) fn of_other_and_ended_pods(scene: &Scene<'_>) -> Result<()> {
@@ -27,9 +28,10 @@ pub(super) fn of_other_and_ended_pods(scene: &Scene<'_>) -> Result<()> {
             let forged = forge.sign(&claims)?;
             let answer = scene.stage.ask_fetcher(&forged)?;
             ensure!(
-                answer.status == 401 || answer.status == 403,
-                "a token {what} is answered {}",
-                answer.status
+                is_refused(&answer),
+                "a token {what} is answered {} {}",
+                answer.status,
+                answer.body
             );
             ensure!(
                 !answer.body.contains(&forged),
@@ -64,12 +66,18 @@ pub(super) fn of_other_and_ended_pods(scene: &Scene<'_>) -> Result<()> {
     scene.running("talker")?;
     let late = scene.stage.ask_fetcher(&token)?;
     ensure!(
-        late.status == 401 || late.status == 403,
+        is_refused(&late),
         "a token of a pod that is gone: {} {}",
         late.status,
         late.body
     );
     Ok(())
+}
+
+/// For good; or, where the API server does not find the pod, which it says of a new one too, until it does.
+fn is_refused(answer: &Answer) -> bool {
+    matches!(answer.status, 401 | 403)
+        || answer.status == 503 && answer.body.contains("pod-not-visible")
 }
 
 impl Scene<'_> {

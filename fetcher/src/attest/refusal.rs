@@ -14,6 +14,10 @@ pub enum Refusal {
     )]
     TokenRejected { reason: String },
     #[error(
+        "the API server does not find the pod of the token: {reason}; try again. A pod that was deleted gets no more tokens"
+    )]
+    PodUnconfirmed { reason: String },
+    #[error(
         "the token is not bound to a pod on a node; use the token that the kubelet projects into the pod"
     )]
     NotAPod,
@@ -107,6 +111,7 @@ impl Refusal {
         use ProblemType as P;
         match self {
             Self::TokenRejected { .. } => ("token-rejected", P::Unauthenticated),
+            Self::PodUnconfirmed { .. } => ("pod-unconfirmed", P::PodNotVisible),
             Self::NotAPod => ("token-not-of-a-pod", P::PodMismatch),
             Self::NamespaceExcluded { .. } => ("namespace-excluded", P::NamespaceExcluded),
             Self::PodNotFound { .. } => ("pod-not-found", P::PodNotVisible),

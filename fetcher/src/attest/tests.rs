@@ -1,9 +1,8 @@
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::authentication::v1::{TokenReviewStatus, UserInfo};
 use kube2hadoop_stamp::{ObjectName, PodClaims, SigningKey};
 
 use super::*;
+
+mod reviewed;
 
 const CREATED: u64 = 1_700_000_000;
 
@@ -183,65 +182,6 @@ fn the_services_annotation_is_a_list() {
         services.iter().map(ServiceName::as_str).collect::<Vec<_>>(),
         ["kms", "ns1"]
     );
-}
-
-fn review(extra: &[(&str, &str)], username: &str, audiences: &[&str]) -> TokenReviewStatus {
-    let pairs = extra.iter().map(|(key, value)| {
-        (
-            format!("authentication.kubernetes.io/{key}"),
-            vec![(*value).to_owned()],
-        )
-    });
-    TokenReviewStatus {
-        authenticated: Some(true),
-        audiences: Some(audiences.iter().map(|one| (*one).to_owned()).collect()),
-        user: Some(UserInfo {
-            username: Some(username.into()),
-            extra: Some(pairs.collect::<BTreeMap<_, _>>()),
-            ..UserInfo::default()
-        }),
-        error: None,
-    }
-}
-
-const EXTRA: [(&str, &str); 3] = [
-    ("pod-name", "web-0"),
-    ("pod-uid", "u1"),
-    ("node-name", "n1"),
-];
-const ACCOUNT: &str = "system:serviceaccount:team:default";
-
-#[test]
-fn a_token_proves_a_pod_only_with_all_of_its_marks() {
-    let bound = bound_pod(review(&EXTRA, ACCOUNT, &["kube2hadoop"]), "kube2hadoop").unwrap();
-    assert_eq!(bound, scene().bound);
-    for missing in 0..EXTRA.len() {
-        let mut extra = EXTRA.to_vec();
-        extra.remove(missing);
-        let refusal =
-            bound_pod(review(&extra, ACCOUNT, &["kube2hadoop"]), "kube2hadoop").unwrap_err();
-        assert_eq!(refusal.reason(), "token-not-of-a-pod");
-    }
-    for name in ["alice", "system:serviceaccount:team", "system:node:n1"] {
-        let refusal = bound_pod(review(&EXTRA, name, &["kube2hadoop"]), "kube2hadoop").unwrap_err();
-        assert_eq!(refusal.reason(), "token-not-of-a-pod");
-    }
-}
-
-#[test]
-fn a_token_of_another_audience_or_expired_is_rejected() {
-    for audiences in [&["https://kubernetes.default.svc"][..], &[]] {
-        let refusal = bound_pod(review(&EXTRA, ACCOUNT, audiences), "kube2hadoop").unwrap_err();
-        assert_eq!(refusal.reason(), "token-rejected");
-    }
-    let expired = TokenReviewStatus {
-        authenticated: Some(false),
-        error: Some("token has expired".into()),
-        ..TokenReviewStatus::default()
-    };
-    let refusal = bound_pod(expired, "kube2hadoop").unwrap_err();
-    assert_eq!(refusal.reason(), "token-rejected");
-    assert!(refusal.to_string().contains("token has expired"));
 }
 
 #[test]

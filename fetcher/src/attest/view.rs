@@ -48,8 +48,7 @@ impl BoundPod {
 /// A token that was not accepted for our audience, or proves no pod on a node.
 pub fn bound_pod(status: TokenReviewStatus, audience: &str) -> Result<BoundPod, Refusal> {
     if status.authenticated != Some(true) {
-        let reason = status.error.unwrap_or_else(|| "it was not accepted".into());
-        return Err(Refusal::TokenRejected { reason });
+        return Err(rejected(status.error));
     }
     // An API server that knows no audiences answers without any: its yes would not be about us.
     if !status
@@ -82,6 +81,18 @@ pub fn bound_pod(status: TokenReviewStatus, audience: &str) -> Result<BoundPod, 
         })
     };
     bound().ok_or(Refusal::NotAPod)
+}
+
+/// What an API server says of a token whose pod it did not find: deleted, or merely not read just then
+/// (pkg/serviceaccount/claims.go of Kubernetes; texts of several authenticators stand in one list).
+fn rejected(said: Option<String>) -> Refusal {
+    const INVALIDATED: &str = "service account token has been invalidated";
+    const OTHER_POD: [&str; 2] = ["pod UID (", "does not match service account pod ref claim"];
+    let reason = said.unwrap_or_else(|| "it was not accepted".into());
+    if reason.contains(INVALIDATED) || OTHER_POD.iter().all(|part| reason.contains(part)) {
+        return Refusal::PodUnconfirmed { reason };
+    }
+    Refusal::TokenRejected { reason }
 }
 
 /// What a pod is, as far as the decision needs it.
