@@ -61,6 +61,7 @@ impl Herald {
             News::CancelGivenUp => (&metrics.cancellations, "given-up"),
             News::Lost => return ends("token-unknown"),
             News::EndsSoon => return ends("max-date"),
+            News::RecordDeleted => return ends("record-deleted"),
             News::ClaimDropped => {
                 metrics.claims_dropped.inc();
                 return;
@@ -79,6 +80,7 @@ fn audited(news: News) -> (Option<&'static str>, Option<&'static str>) {
         News::Lost => (Some("lost"), Some("token-unknown")),
         News::EndsSoon => (Some("ends-soon"), Some("max-date")),
         News::WillBeLost(reason) => (Some("will-be-lost"), Some(reason)),
+        News::RecordDeleted => (Some("will-be-lost"), Some("record-deleted")),
         News::RenewFailed(_) | News::CancelFailed(_) | News::ClaimDropped => (None, None),
     }
 }
@@ -120,6 +122,13 @@ fn said(news: News, entry: &Entry) -> Option<(&'static str, String)> {
             "TokenWillBeLost",
             format!(
                 "{whose} could not be renewed ({reason}) and stops working at {} unless that is repaired",
+                timestamp(live.expires_at)
+            ),
+        )),
+        News::RecordDeleted => Some((
+            "TokenWillBeLost",
+            format!(
+                "somebody deleted the record of {whose} from the ledger: nobody renews it, and it stops working at {}; recreate the pod before then",
                 timestamp(live.expires_at)
             ),
         )),

@@ -60,6 +60,8 @@ pub enum News {
     WillBeLost(&'static str),
     RenewFailed(&'static str),
     CancelFailed(&'static str),
+    /// Somebody took the record away: nobody renews or cancels its tokens any more.
+    RecordDeleted,
 }
 
 /// The state of one term of leadership.
@@ -121,8 +123,11 @@ impl Keeper {
             listing.insert(Arc::clone(&name));
         }
         match self.kept.get_mut(&name) {
-            // Our own write may be newer than what the watch has come to.
-            Some(kept) if older(&entry.version, &kept.entry.version) => return,
+            // Our own write may be newer than what the watch has come to. A list counts whatever it says: versions start
+            // again from lower ones where etcd was restored, and what we wrote since follows on the watch.
+            Some(kept) if self.listing.is_none() && older(&entry.version, &kept.entry.version) => {
+                return;
+            }
             Some(kept) => kept.replace(entry, now),
             None => {
                 let job = entry.place.key.job.clone();
@@ -133,21 +138,24 @@ impl Keeper {
         self.plan(&name);
     }
 
-    /// A record is gone.
-    pub fn entry_gone(&mut self, name: &str) {
-        let name: Name = name.into();
-        let Some(kept) = self.kept.remove(&name) else {
-            return;
-        };
-        let key = kept.entry.place.key;
+    /// A record is gone; answers it if somebody else took it away, and its tokens live.
+    pub fn entry_gone(&mut self, name: &str, now: u64) -> Option<Entry> {
+        let kept = self.forget(name)?;
+        kept.is_missed(now).then_some(kept.entry)
+    }
+
+    fn forget(&mut self, name: &str) -> Option<Kept> {
+        let (name, kept) = self.kept.remove_entry(name)?;
+        let key = &kept.entry.place.key;
         if let Some(due) = self.schedules.get_mut(&key.service) {
             due.schedule.remove(&name);
         }
-        self.by_job.remove(&(key.job, name));
+        self.by_job.remove(&(key.job.clone(), name));
+        Some(kept)
     }
 
-    /// The list of the ledger is complete.
-    pub fn entries_complete(&mut self) {
+    /// The list of the ledger is complete; answers what it lacks, as [`Keeper::entry_gone`] does.
+    pub fn entries_complete(&mut self, now: u64) -> Vec<Entry> {
         let listed = self.listing.take().unwrap_or_default();
         let missing: Vec<Name> = self
             .kept
@@ -155,9 +163,8 @@ impl Keeper {
             .filter(|name| !listed.contains(*name))
             .cloned()
             .collect();
-        for name in missing {
-            self.entry_gone(&name);
-        }
+        let gone = missing.iter();
+        gone.filter_map(|name| self.entry_gone(name, now)).collect()
     }
 
     /// A list of pods begins: nothing is taken for gone until it is complete.
@@ -252,7 +259,7 @@ impl Keeper {
         let news = kept.settle(task, &outcome, now);
         let same = kept.entry.version == task.entry.version;
         if same && matches!(outcome, Outcome::Gone | Outcome::Lost) {
-            self.entry_gone(&name);
+            self.forget(&name);
         } else {
             self.plan(&name);
         }

@@ -14,7 +14,7 @@ use super::deeds::Doer;
 use super::election::{Elector, Leadership};
 use super::herald::Herald;
 use super::jobs::LivePod;
-use super::keeper::{Keeper, Outcome, Task, Totals};
+use super::keeper::{Keeper, News, Outcome, Task, Totals};
 use super::kubernetes::watches::Sighting;
 use super::timing::Terms;
 use crate::ledger::record::Entry;
@@ -82,16 +82,20 @@ impl Lifecycle {
         let (mut entries, mut pods) = (self.sources.entries(), self.sources.pods());
         let mut under_way = FuturesUnordered::new();
         let mut count = tokio::time::interval(COUNT);
+        let mut missed = 0;
         loop {
             while let Some(task) = keeper.take(self.now()) {
                 under_way.push(self.perform(task));
             }
             tokio::select! {
                 Some((task, outcome)) = under_way.next() => self.settle(&mut keeper, &task, outcome),
-                Some(sighting) = entries.next() => note_entry(&mut keeper, sighting, self.now()),
+                Some(sighting) = entries.next() => missed += self.note_entry(&mut keeper, sighting),
                 Some(sighting) = pods.next() => note_pod(&mut keeper, sighting, self.now()),
                 Ok(()) = deny.changed() => keeper.deny(deny.borrow_and_update().clone()),
-                _ = count.tick() => self.herald.metrics.show(&keeper.totals(self.now())),
+                _ = count.tick() => {
+                    self.herald.metrics.show(&keeper.totals(self.now()));
+                    warn_of(std::mem::take(&mut missed));
+                }
                 () = sleep(self.nap(keeper.next_due())) => {}
             }
         }
@@ -109,6 +113,24 @@ impl Lifecycle {
             self.herald
                 .tell(news, &task.entry, keeper.pods(&task.entry));
         }
+    }
+
+    /// How many records of live tokens somebody else took away.
+    fn note_entry(&self, keeper: &mut Keeper, sighting: Sighting<Entry>) -> usize {
+        let now = self.now();
+        let mut missed = Vec::new();
+        match sighting {
+            Sighting::Restart => keeper.entries_restart(),
+            Sighting::Seen(entry) => keeper.entry_seen(entry, now),
+            Sighting::Gone(name) => missed.extend(keeper.entry_gone(&name, now)),
+            Sighting::Complete => missed = keeper.entries_complete(now),
+            Sighting::Trouble(error) => tracing::warn!(error, "the ledger is not being watched"),
+        }
+        for entry in &missed {
+            self.herald
+                .tell(News::RecordDeleted, entry, keeper.pods(entry));
+        }
+        missed.len()
     }
 
     fn nap(&self, due: Option<u64>) -> Duration {
@@ -138,13 +160,13 @@ async fn lost(leadership: &mut watch::Receiver<Leadership>) {
     }
 }
 
-fn note_entry(keeper: &mut Keeper, sighting: Sighting<Entry>, now: u64) {
-    match sighting {
-        Sighting::Restart => keeper.entries_restart(),
-        Sighting::Seen(entry) => keeper.entry_seen(entry, now),
-        Sighting::Gone(name) => keeper.entry_gone(&name),
-        Sighting::Complete => keeper.entries_complete(),
-        Sighting::Trouble(error) => tracing::warn!(error, "the ledger is not being watched"),
+/// One line for as many as somebody deletes at a time.
+fn warn_of(missed: usize) {
+    if missed > 0 {
+        tracing::warn!(
+            records = missed,
+            "records of live tokens were deleted from the ledger by somebody else: these tokens are renewed and cancelled no more"
+        );
     }
 }
 

@@ -72,6 +72,16 @@ impl Kept {
         news(task, outcome)
     }
 
+    /// Whether tokens live that this record's end leaves to themselves: it was not us who took it away.
+    pub(super) fn is_missed(&self, now: u64) -> bool {
+        let taking = |failed: Failed| matches!(failed.deed, Deed::Cancel(_) | Deed::Forget);
+        let ours = self.busy || self.failed.is_some_and(taking);
+        match self.entry.state {
+            State::Live(live) => !ours && live.tokens > 0 && now < live.expires_at,
+            State::Claimed => false,
+        }
+    }
+
     fn fail(&mut self, deed: Deed, at: u64) {
         let before = self.failed.filter(|failed| failed.deed == deed);
         let times = before.map_or(0, |failed| failed.times).saturating_add(1);

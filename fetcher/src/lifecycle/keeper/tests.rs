@@ -6,6 +6,7 @@ use crate::lifecycle::jobs::tests::pod;
 use crate::lifecycle::plan::Why;
 use crate::lifecycle::timing::SETTLE_MILLIS;
 
+mod deleted;
 mod spread;
 
 const HOUR: u64 = 3_600_000;
@@ -267,10 +268,11 @@ fn a_later_list_of_the_ledger_forgets_what_it_lacks() {
     for user in ["alice", "bob"] {
         keeper.entry_seen(entry(&key("a", user, "ns1"), 1, live(None)), 0);
     }
-    keeper.entries_complete();
+    assert_eq!(keeper.entries_complete(0), []);
     keeper.entries_restart();
     keeper.entry_seen(entry(&key("a", "bob", "ns1"), 1, live(None)), 0);
-    keeper.entries_complete();
+    let missed = entry(&key("a", "alice", "ns1"), 1, live(None));
+    assert_eq!(keeper.entries_complete(0), [missed]);
     assert_eq!(keeper.totals(0).held, 1);
 }
 

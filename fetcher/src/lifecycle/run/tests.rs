@@ -86,6 +86,24 @@ async fn a_token_that_hadoop_forgot_leaves_the_ledger() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_a_token_whose_record_was_deleted_hears_of_it() {
+    let world = World::new();
+    world.pods.set(vec![pod("u1", "a")]);
+    let place = world.issue(&key("a", "alice")).await;
+    let story = async {
+        pass(HOUR).await;
+        let found = world.ledger.get(&place).await.unwrap().unwrap();
+        world.ledger.delete(&place, found.version).await.unwrap();
+        pass(HOUR).await;
+    };
+    world.run_during(story).await;
+    assert_eq!(world.noticed(), ["TokenWillBeLost"]);
+    let audit = world.audited();
+    assert!(audit.contains(r#""event":"will-be-lost""#), "{audit}");
+    assert_eq!(world.endings("record-deleted"), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_renewal_revives_a_token() {
     let world = World::new();
     world.pods.set(vec![pod("u1", "a")]);

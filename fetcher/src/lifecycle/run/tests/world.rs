@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::events::Waiting;
 use crate::hadoop::TokenService;
 use crate::ledger::store::InMemory;
+use crate::metrics::ReasonLabel;
 
 mod hadoop;
 mod ledger;
@@ -189,6 +190,12 @@ impl World {
 
     pub(super) fn audited(&self) -> String {
         String::from_utf8(self.paper.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// How often tokens ended under running pods for this reason, as the metric counts.
+    pub(super) fn endings(&self, reason: &'static str) -> u64 {
+        let label = ReasonLabel { reason };
+        self.metrics.endings.get_or_create(&label).get()
     }
 
     pub(super) fn noticed(&self) -> Vec<String> {
