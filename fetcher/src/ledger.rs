@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use kube2hadoop_stamp::{HadoopUser, JobId};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 pub mod place;
@@ -89,17 +91,18 @@ fn overdue_at(issued: &Issued) -> u64 {
 type Outcome = Result<Arc<Issued>, IssueFailure>;
 type Pending = Shared<BoxFuture<'static, Outcome>>;
 
+/// What is repeated for a while is repeated by a watch that nobody sets back.
 enum Slot {
     Held {
         issued: Arc<Issued>,
         /// From then on the shared ledger is asked whether that still holds.
-        fresh_until: u64,
+        fresh_until: Instant,
         said: LastSaid,
     },
     Pending(Pending),
     Failed {
         failure: IssueFailure,
-        until: u64,
+        until: Instant,
     },
 }
 
@@ -211,12 +214,12 @@ impl Inner {
                 fresh_until,
                 said: last,
             }) if self.rules.usable(issued, now) => {
-                if now < *fresh_until {
+                if Instant::now() < *fresh_until {
                     return Found::Answer(Ok(Arc::clone(issued)));
                 }
                 (held, said) = (Some(Arc::clone(issued)), *last);
             }
-            Some(Slot::Failed { failure, until }) if now < *until => {
+            Some(Slot::Failed { failure, until }) if Instant::now() < *until => {
                 return Found::Answer(Err(failure.clone()));
             }
             Some(Slot::Pending(pending)) => return Found::Wait(pending.clone()),
@@ -238,7 +241,7 @@ impl Inner {
                 inner: &inner,
                 key: &key,
             };
-            let asked_at = inner.clock.now_millis();
+            let asked_at = Instant::now();
             let question = Question {
                 key: &key,
                 issuer: &*inner.issuer,
@@ -257,7 +260,7 @@ impl Inner {
             .shared()
     }
 
-    fn settle(&self, key: &Key, outcome: &Outcome, asked_at: u64, said: LastSaid) {
+    fn settle(&self, key: &Key, outcome: &Outcome, asked_at: Instant, said: LastSaid) {
         let slot = match outcome {
             Ok(issued) => Slot::Held {
                 issued: Arc::clone(issued),
@@ -266,10 +269,7 @@ impl Inner {
             },
             Err(failure) => Slot::Failed {
                 failure: failure.clone(),
-                until: self
-                    .clock
-                    .now_millis()
-                    .saturating_add(self.rules.failure_millis),
+                until: Instant::now() + Duration::from_millis(self.rules.failure_millis),
             },
         };
         self.lock().insert(key.clone(), slot);
@@ -297,7 +297,7 @@ fn make_room(slots: &mut HashMap<Key, Slot>, capacity: usize, now: u64) {
     if slots.len() < capacity {
         return;
     }
-    slots.retain(|_, slot| ends(slot).is_none_or(|end| now < end));
+    slots.retain(|_, slot| serves(slot, now));
     // A sixteenth at a time, so that a full ledger does not sort itself for every request.
     let surplus = (slots.len() + 1).saturating_sub(capacity - capacity / 16);
     if slots.len() < capacity {
@@ -313,10 +313,19 @@ fn make_room(slots: &mut HashMap<Key, Slot>, capacity: usize, now: u64) {
     }
 }
 
+fn serves(slot: &Slot, now: u64) -> bool {
+    match slot {
+        Slot::Held { issued, .. } => now < issued.expires_at,
+        Slot::Failed { until, .. } => Instant::now() < *until,
+        Slot::Pending(_) => true,
+    }
+}
+
 fn ends(slot: &Slot) -> Option<u64> {
     match slot {
         Slot::Held { issued, .. } => Some(issued.expires_at),
-        Slot::Failed { until, .. } => Some(*until),
+        // Within seconds.
+        Slot::Failed { .. } => Some(0),
         Slot::Pending(_) => None,
     }
 }

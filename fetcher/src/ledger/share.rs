@@ -108,9 +108,9 @@ impl Sharing {
     }
 
     /// Until when an answer that was asked for then is handed out without asking again.
-    pub(super) fn fresh_until(&self, asked_at: u64, said: LastSaid) -> u64 {
+    pub(super) fn fresh_until(&self, asked_at: Instant, said: LastSaid) -> Instant {
         match self.store {
-            Some(_) => asked_at.saturating_add(RECHECK_MILLIS),
+            Some(_) => asked_at + Duration::from_millis(RECHECK_MILLIS),
             None => said.holds_until(asked_at),
         }
     }

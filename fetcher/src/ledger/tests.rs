@@ -18,6 +18,7 @@ mod cancelled;
 mod hung;
 mod renewed;
 mod replicas;
+mod set_back;
 
 const HOUR: u64 = 3_600_000;
 const RULES: Rules = Rules {
@@ -58,8 +59,16 @@ impl Hadoop {
         Clock::from_fn(move || now.load(Ordering::SeqCst))
     }
 
-    fn pass(&self, millis: u64) {
+    /// By the wall clock, and by ours.
+    async fn pass(&self, millis: u64) {
         self.now.fetch_add(millis, Ordering::SeqCst);
+        tokio::time::advance(Duration::from_millis(millis)).await;
+    }
+
+    /// Its wall clock is set back, and so much time passes by ours.
+    async fn set_back(&self, hours: u64, pass: u64) {
+        self.now.fetch_sub(hours * HOUR, Ordering::SeqCst);
+        tokio::time::advance(Duration::from_millis(pass)).await;
     }
 
     fn count(&self) -> usize {
@@ -209,19 +218,19 @@ async fn jobs_and_users_do_not_share() {
     assert_eq!(hadoop.count(), 3);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_worn_token_is_replaced() {
     let hadoop = Hadoop::new();
     let ledger = hadoop.ledger(Sharing::alone());
     let job = key("team/Job.batch/a", "alice");
     ledger.tokens(&job).await.unwrap();
-    hadoop.pass(12 * HOUR - 1);
+    hadoop.pass(12 * HOUR - 1).await;
     assert_eq!(ledger.tokens(&job).await.unwrap().sequence_number, 1);
-    hadoop.pass(1);
+    hadoop.pass(1).await;
     assert_eq!(ledger.tokens(&job).await.unwrap().sequence_number, 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failure_is_shared_and_soon_forgotten() {
     let hadoop = Hadoop::new();
     hadoop.failing.store(true, Ordering::SeqCst);
@@ -235,7 +244,7 @@ async fn a_failure_is_shared_and_soon_forgotten() {
     assert!(ledger.tokens(&job).await.is_err());
     assert_eq!(hadoop.count(), 1);
     hadoop.failing.store(false, Ordering::SeqCst);
-    hadoop.pass(2_000);
+    hadoop.pass(2_000).await;
     assert!(ledger.tokens(&job).await.is_ok());
 }
 
@@ -266,7 +275,7 @@ async fn a_panic_fails_one_issue_and_blocks_no_key() {
     assert!(ledger.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_ledger_stays_within_its_capacity() {
     let hadoop = Hadoop::new();
     let ledger = hadoop.ledger(Sharing::alone());
@@ -275,7 +284,7 @@ async fn the_ledger_stays_within_its_capacity() {
             .tokens(&key(&format!("team/Job.batch/j{number}"), "alice"))
             .await
             .unwrap();
-        hadoop.pass(1);
+        hadoop.pass(1).await;
         assert!(ledger.len() <= RULES.capacity);
     }
     ledger
@@ -283,7 +292,7 @@ async fn the_ledger_stays_within_its_capacity() {
         .await
         .unwrap();
     assert_eq!(hadoop.count(), 100, "the newest are kept");
-    hadoop.pass(24 * HOUR);
+    hadoop.pass(24 * HOUR).await;
     ledger
         .tokens(&key("team/Job.batch/late", "alice"))
         .await
@@ -321,7 +330,7 @@ async fn a_claim_of_a_dead_replica_is_taken_over() {
         )
         .await
         .unwrap();
-    hadoop.pass(30_000);
+    hadoop.pass(30_000).await;
     let ledger = hadoop.ledger(Sharing::through(store));
     assert_eq!(ledger.tokens(&job).await.unwrap().sequence_number, 1);
 }

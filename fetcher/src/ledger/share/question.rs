@@ -45,24 +45,23 @@ impl Question<'_> {
         if !issued.tokens.is_empty() {
             self.audit.obtained(self.key, issued.sequence_number);
         }
-        *said = LastSaid::known(self.clock.now_millis());
+        *said = LastSaid::known();
         Ok(Arc::new(issued))
     }
 
     /// Whether tokens that are held may be handed out again; if need be, Hadoop is asked.
     pub(super) async fn may_reuse(self, issued: &Issued, said: &mut LastSaid) -> bool {
-        let now = self.clock.now_millis();
-        if let Some(answer) = said.of(issued, now) {
+        if let Some(answer) = said.of(issued, self.clock.now_millis()) {
             return answer;
         }
         let known = self.issuer.knows(&self.key.service, issued).await;
         *said = if known {
-            LastSaid::known(now)
+            LastSaid::known()
         } else {
             let Key { job, user, service } = self.key;
             tracing::warn!(%job, %user, %service, number = issued.sequence_number,
                 "a token was cancelled or forgotten: a new one is issued");
-            LastSaid::unknown(now, issued)
+            LastSaid::unknown(issued)
         };
         known
     }

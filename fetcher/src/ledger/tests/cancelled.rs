@@ -23,10 +23,10 @@ async fn who_comes_after_a_cancellation_gets_a_token_that_job_mates_share() {
     let replicas = replicas(&hadoop, &server, 3, 0);
     let job = key(JOB, "alice");
     assert_eq!(ask_all(&replicas, &job).await, [1, 1, 1]);
-    hadoop.pass(CONFIRM_MILLIS);
+    hadoop.pass(CONFIRM_MILLIS).await;
     hadoop.cancel(1);
     assert_eq!(ask_all(&replicas, &job).await, [2, 2, 2]);
-    hadoop.pass(CONFIRM_MILLIS);
+    hadoop.pass(CONFIRM_MILLIS).await;
     assert_eq!(ask_all(&replicas, &job).await, [2, 2, 2]);
     let current = Place::current(&job);
     assert_eq!(
@@ -42,7 +42,7 @@ async fn a_leader_finds_the_cancelled_token_due_for_renewal() {
     let replicas = [(); 2].map(|()| renewing(&hadoop, &server));
     let job = key(JOB, "alice");
     ask_all(&replicas, &job).await;
-    hadoop.pass(CONFIRM_MILLIS);
+    hadoop.pass(CONFIRM_MILLIS).await;
     hadoop.cancel(1);
     assert_eq!(ask_all(&replicas, &job).await, [2, 2]);
 
@@ -61,14 +61,14 @@ async fn a_burst_of_pods_makes_one_check_a_replica_and_what_is_new_needs_none() 
     let replicas = replicas(&hadoop, &server, 3, 0);
     let job = key(JOB, "alice");
     ask_all(&replicas, &job).await;
-    hadoop.pass(CONFIRM_MILLIS - 1);
+    hadoop.pass(CONFIRM_MILLIS - 1).await;
     ask_all(&replicas, &job).await;
     assert_eq!(hadoop.checks(), 0);
-    hadoop.pass(1);
+    hadoop.pass(1).await;
     let pods = (0..1000).map(|pod| replicas[pod % 3].tokens(&job));
     let answers = join_all(pods).await;
     assert!(answers.iter().all(Result::is_ok));
-    hadoop.pass(CONFIRM_MILLIS - 1);
+    hadoop.pass(CONFIRM_MILLIS - 1).await;
     ask_all(&replicas, &job).await;
     assert_eq!((hadoop.checks(), hadoop.count()), (3, 1));
 }
@@ -79,7 +79,7 @@ async fn a_renewal_is_as_good_as_a_check() {
     let replicas = replicas(&hadoop, &server, 1, 0);
     let job = key(JOB, "alice");
     ask_all(&replicas, &job).await;
-    hadoop.pass(HOUR);
+    hadoop.pass(HOUR).await;
     let (store, place) = (server.store(), Place::current(&job));
     let held = store.get(&place).await.unwrap().unwrap();
     let renewed = Issued {
@@ -101,7 +101,7 @@ async fn issues_of_a_minute(minutes_apart: u64) -> usize {
         for number in ask_all(&replicas, &job).await {
             hadoop.cancel(number);
         }
-        hadoop.pass(1_000);
+        hadoop.pass(1_000).await;
     }
     hadoop.count()
 }
@@ -119,14 +119,14 @@ async fn a_storm_of_conflicts_brings_no_dead_token_back() {
     let replicas = replicas(&hadoop, &server, 2, 0);
     let job = key(JOB, "alice");
     ask_all(&replicas, &job).await;
-    hadoop.pass(CONFIRM_MILLIS);
+    hadoop.pass(CONFIRM_MILLIS).await;
     hadoop.cancel(1);
     server.conflicts.store(5, Ordering::SeqCst);
     assert_eq!(ask_all(&replicas, &job).await, [2, 2]);
     assert_eq!(hadoop.count(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_replica_without_a_shared_ledger_notices_too() {
     let hadoop = Hadoop::new();
     let ledger = hadoop.ledger(Sharing::alone());
@@ -136,12 +136,12 @@ async fn a_replica_without_a_shared_ledger_notices_too() {
         (CONFIRM_MILLIS, 1, 1),
         (CONFIRM_MILLIS - 1, 1, 1),
     ] {
-        hadoop.pass(pass);
+        hadoop.pass(pass).await;
         assert_eq!(ledger.tokens(&job).await.unwrap().sequence_number, number);
         assert_eq!(hadoop.checks(), checks);
     }
     hadoop.cancel(1);
-    hadoop.pass(1);
+    hadoop.pass(1).await;
     assert_eq!(ledger.tokens(&job).await.unwrap().sequence_number, 2);
 }
 
@@ -156,7 +156,7 @@ async fn who_would_wait_too_long_for_a_new_token_is_told_so_and_gets_no_dead_one
     hadoop.now.store(HOUR, Ordering::SeqCst);
     assert_eq!(ask_all(&replicas, &job).await, [5]);
     hadoop.cancel(5);
-    hadoop.pass(CONFIRM_MILLIS);
+    hadoop.pass(CONFIRM_MILLIS).await;
     let refused = replicas[0].tokens(&job).await;
     assert!(matches!(refused, Err(IssueFailure::Busy { .. })));
     assert_eq!(server.names(), [place.name()], "nothing was claimed");

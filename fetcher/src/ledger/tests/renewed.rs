@@ -86,7 +86,7 @@ async fn a_replica_soon_notices_that_tokens_were_cancelled_elsewhere() {
     let held = store.get(&place).await.unwrap().unwrap();
     store.delete(&place, held.version).await.unwrap();
     assert_eq!(ledger.tokens(&job).await.unwrap().sequence_number, 1);
-    hadoop.pass(RECHECK_MILLIS);
+    hadoop.pass(RECHECK_MILLIS).await;
     assert_eq!(ledger.tokens(&job).await.unwrap().sequence_number, 2);
 }
 
@@ -150,7 +150,7 @@ async fn without_the_shared_ledger_known_tokens_serve_and_new_ones_are_entered_l
     let known = key("team/Job.batch/a", "alice");
     ledger.tokens(&known).await.unwrap();
     store.down.store(true, Ordering::SeqCst);
-    hadoop.pass(RECHECK_MILLIS);
+    hadoop.pass(RECHECK_MILLIS).await;
     assert_eq!(ledger.tokens(&known).await.unwrap().sequence_number, 1);
     let new = key("team/Job.batch/b", "alice");
     let issued = ledger.tokens(&new).await.unwrap();

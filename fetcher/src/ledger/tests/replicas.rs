@@ -103,7 +103,7 @@ async fn where_nobody_renews_a_key_has_one_record_however_often_it_is_refreshed(
     for turn in 1..=10 {
         assert_eq!(ask_all(&replicas, &job).await, [turn, turn]);
         assert_eq!(server.names(), [Place::current(&job).name()]);
-        hadoop.pass(24 * HOUR);
+        hadoop.pass(24 * HOUR).await;
     }
 }
 
