@@ -11,6 +11,9 @@ pub const DEADLINE: &str = "KUBE2HADOOP_DEADLINE_SECONDS";
 /// The mode of the credentials file.
 pub const FILE_MODE: &str = "KUBE2HADOOP_FILE_MODE";
 
+/// The name of the sidecar that keeps the files fresh.
+pub const REFRESH_CONTAINER: &str = "kube2hadoop-refresh-token";
+
 /// Where the memory volume is mounted.
 pub const DIRECTORY: &str = "/var/run/kube2hadoop";
 /// The credentials file in it.

@@ -55,6 +55,7 @@ pub fn lifecycle(config: &Config, parts: Parts) -> (Arc<Lifecycle>, Elector) {
             metrics: parts.metrics,
             audit: parts.audit,
             events: parts.events,
+            refreshed_at: config.ledger.min_life_fraction,
         },
         sources: Box::new(Watches {
             client: parts.watches,

@@ -1,21 +1,28 @@
 //! Tells what happened to tokens: metrics for operators, audit lines for auditors, Events for the pods' owners.
 
+use kube2hadoop_client::container::REFRESH_CONTAINER;
 use kube2hadoop_stamp::names;
 
 use super::jobs::LivePod;
 use super::keeper::News;
 use super::metrics::Upkeep;
+use crate::attest::PodRef;
 use crate::audit::Audit;
 use crate::clock::timestamp;
 use crate::events::{Notice, Recorder};
 use crate::ledger::record::{Entry, State};
 use crate::metrics::{OutcomeLabel, ReasonLabel};
 
+/// A sidecar comes up to half of what is left later: from this part on, before a token's end is spoken of.
+const REFRESHED_EARLY: f64 = 0.2;
+
 /// Where news goes.
 pub struct Herald {
     pub metrics: Upkeep,
     pub audit: Audit,
     pub events: Recorder,
+    /// At which part of the whole life left a refreshed pod asks for newer tokens.
+    pub refreshed_at: f64,
 }
 
 impl Herald {
@@ -30,18 +37,41 @@ impl Herald {
         if let Some(event) = event {
             self.audit.upkeep(event, &entry.place.key, sequence, reason);
         }
-        let Some((event, message)) = said(news, entry) else {
-            return;
-        };
+        let all = said(news, entry);
         // Each pod may have an owner of its own who looks at it; the recorder bounds and paces what they come to.
-        for live in pods.filter(|live| concerns(news, live)) {
-            self.events.record_once(Notice {
-                pod: live.pod.clone(),
-                warning: true,
-                reason: event.into(),
-                message: message.clone(),
-            });
+        for live in pods {
+            let said = match live.refreshed && news == News::EndsSoon {
+                true => self.not_refreshed(entry, live),
+                false => all.clone(),
+            };
+            if let Some((event, message)) = said {
+                self.events.record_once(Notice {
+                    pod: live.pod.clone(),
+                    warning: true,
+                    reason: event.into(),
+                    message,
+                });
+            }
         }
+    }
+
+    /// A sidecar answers the end of a token's life by itself. If any pod of the job had asked in time, the tokens would
+    /// stand aside by now, marked as worn.
+    fn not_refreshed(&self, entry: &Entry, to: &LivePod) -> Option<(&'static str, String)> {
+        let State::Live(live) = entry.state else {
+            return None;
+        };
+        let missed = live.worn.is_none() && self.refreshed_at >= REFRESHED_EARLY;
+        missed.then(|| {
+            let (whose, PodRef { namespace, name, .. }) = (whose(entry), &to.pod);
+            let ends = timestamp(live.max_date);
+            (
+                "TokenEndsSoon",
+                format!(
+                    "{whose} ends at {ends}, and the pod's sidecar has not come for a new one: see kubectl logs -n {namespace} {name} -c {REFRESH_CONTAINER}"
+                ),
+            )
+        })
     }
 
     fn count(&self, news: News) {
@@ -85,18 +115,17 @@ fn audited(news: News) -> (Option<&'static str>, Option<&'static str>) {
     }
 }
 
-/// A sidecar answers the end of a token's life by itself.
-fn concerns(news: News, live: &LivePod) -> bool {
-    !(live.refreshed && news == News::EndsSoon)
+fn whose(entry: &Entry) -> String {
+    let key = &entry.place.key;
+    format!("the Hadoop token of user {} for {}", key.user, key.service)
 }
 
 /// What a pod's owner should know, and can do.
 fn said(news: News, entry: &Entry) -> Option<(&'static str, String)> {
-    let key = &entry.place.key;
     let State::Live(live) = entry.state else {
         return None;
     };
-    let whose = format!("the Hadoop token of user {} for {}", key.user, key.service);
+    let whose = whose(entry);
     match news {
         News::Lost => {
             // Who came since has another one; the watch does not show which that are.
@@ -149,7 +178,7 @@ mod tests {
     use crate::ledger::record::Live;
     use crate::metrics::Metrics;
 
-    fn entry() -> Entry {
+    fn entry(worn: Option<u64>) -> Entry {
         let place = Place::current(&Key {
             job: pod("u1", "a").job,
             user: "alice".parse().unwrap(),
@@ -162,7 +191,7 @@ mod tests {
             max_date: 2,
             sequence_number: 7,
             tokens: 1,
-            worn: None,
+            worn,
         };
         Entry {
             place,
@@ -171,29 +200,46 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_pod_of_a_large_job_hears() {
+    /// What pods hear.
+    fn heard(news: News, entry: &Entry, refreshed_at: f64, pods: &[LivePod]) -> Vec<String> {
         let metrics = Metrics::new(&mut Registry::default());
         let (events, mut waiting) = Recorder::new(metrics.clone());
         let herald = Herald {
             metrics: metrics.upkeep.clone(),
             audit: Audit::to(std::io::sink(), Clock::system()),
             events,
+            refreshed_at,
         };
-        let pods: Vec<_> = (0..1000).map(|uid| pod(&format!("u{uid}"), "a")).collect();
-        herald.tell(News::Lost, &entry(), pods.iter());
-        let heard = std::iter::from_fn(|| waiting.next().now_or_never().flatten());
-        assert_eq!((heard.count(), metrics.events_dropped.get()), (1000, 0));
+        herald.tell(news, entry, pods.iter());
+        assert_eq!(metrics.events_dropped.get(), 0);
+        let notices = std::iter::from_fn(|| waiting.next().now_or_never().flatten());
+        notices.map(|notice| notice.message).collect()
     }
 
     #[test]
-    fn a_refreshed_pod_is_not_told_to_go() {
+    fn every_pod_of_a_large_job_hears() {
+        let pods: Vec<_> = (0..1000).map(|uid| pod(&format!("u{uid}"), "a")).collect();
+        assert_eq!(heard(News::Lost, &entry(None), 0.5, &pods).len(), 1000);
+    }
+
+    #[test]
+    fn a_refreshed_pod_hears_of_an_end_only_if_no_sidecar_has_come() {
         let refreshed = LivePod {
             refreshed: true,
             ..pod("u1", "a")
         };
-        assert!(concerns(News::EndsSoon, &pod("u1", "a")));
-        assert!(!concerns(News::EndsSoon, &refreshed));
-        assert!(concerns(News::Lost, &refreshed));
+        let pods = [refreshed, pod("u2", "a")];
+        let told = |news, worn, refreshed_at| heard(news, &entry(worn), refreshed_at, &pods);
+        let [of_refreshed, of_other] = &told(News::EndsSoon, None, 0.5)[..] else {
+            panic!("both hear");
+        };
+        let log = "kubectl logs -n team u1 -c kube2hadoop-refresh-token";
+        assert!(of_refreshed.contains(log), "{of_refreshed}");
+        assert!(of_other.contains("recreate the pod"), "{of_other}");
+        let came = told(News::EndsSoon, Some(1), 0.5);
+        assert_eq!(&came, std::slice::from_ref(of_other));
+        let may_come_yet = told(News::EndsSoon, None, 0.1);
+        assert_eq!(&may_come_yet, std::slice::from_ref(of_other));
+        assert_eq!(told(News::Lost, Some(1), 0.5).len(), 2);
     }
 }

@@ -11,6 +11,7 @@ mod written;
 
 use std::sync::OnceLock;
 
+use kube2hadoop_client::container::REFRESH_CONTAINER;
 use kube2hadoop_stamp::names;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,7 +30,6 @@ const KRB5_CONF_FILE: &str = "conf/krb5.conf";
 const VOLUME: &str = "kube2hadoop";
 const IDENTITY_VOLUME: &str = "kube2hadoop-identity";
 const INIT_CONTAINER: &str = "kube2hadoop-fetch-token";
-const REFRESH_CONTAINER: &str = "kube2hadoop-refresh-token";
 const OUR_CONTAINERS: [&str; 2] = [INIT_CONTAINER, REFRESH_CONTAINER];
 /// The API server's limit for the annotations of one object (k8s.io/apimachinery, TotalAnnotationSizeLimitB).
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;

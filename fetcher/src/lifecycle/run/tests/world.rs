@@ -167,6 +167,7 @@ impl World {
                 metrics: self.metrics.clone(),
                 audit: self.audit(),
                 events: self.events.clone(),
+                refreshed_at: 0.5,
             },
             sources: Box::new(Views {
                 pods: Arc::clone(&self.pods),
