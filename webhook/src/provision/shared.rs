@@ -91,6 +91,12 @@ impl Shared {
         }
     }
 
+    /// When a certificate of our own ends.
+    pub(super) fn end_of(&self, leaf: &Leaf) -> u64 {
+        let Wanted { life, .. } = self.wanted(&self.services.webhook);
+        leaf.made.saturating_add(life)
+    }
+
     fn wanted<'a>(&'a self, service: &'a str) -> Wanted<'a> {
         Wanted {
             service,

@@ -23,6 +23,8 @@ use crate::server::CurrentKeys;
 const PERIOD: Duration = Duration::from_secs(10);
 /// Between rounds where much happens: somebody may write against us without end.
 const BREATH: Duration = Duration::from_secs(1);
+/// So many seconds before our certificate ends, requests go to a replica that has another.
+const NEAR: u64 = 10 * 60;
 
 /// Keeps Secrets, certificates, keys and caBundle.
 pub struct Upkeep {
@@ -35,6 +37,10 @@ pub struct Upkeep {
     keys: Arc<CurrentKeys>,
     provisioned: Gate,
     guard_gate: Gate,
+    /// Once everything was, a round that fails takes nothing away: what is served stays valid.
+    provided: bool,
+    /// What pods are told to trust: every CA of the last round that could read them.
+    bundle: Option<String>,
     leaf: Option<Leaf>,
     tls: Option<ServingTls>,
     wake: Arc<Notify>,
@@ -58,6 +64,8 @@ impl Upkeep {
             keys,
             provisioned: readiness.gate("provisioned"),
             guard_gate: readiness.gate("guards"),
+            provided: false,
+            bundle: None,
             leaf: None,
             tls: None,
             wake: Arc::default(),
@@ -98,20 +106,20 @@ impl Upkeep {
     /// Was everything provided?
     pub(super) async fn round(&mut self) -> bool {
         self.check_guards().await;
-        match self.provision().await {
-            Ok(()) => {
-                self.provisioned.ready();
-                true
-            }
-            Err(error) => {
-                tracing::warn!(%error, "not all is provided; trying again");
-                // Once provided, a round that fails takes nothing away: what is served stays valid.
-                if self.keys.get().is_none() {
-                    self.provisioned.not_ready(error.to_string());
-                }
-                false
-            }
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        let Err(error) = self.provision(now).await else {
+            self.provided = true;
+            self.provisioned.ready();
+            return true;
+        };
+        tracing::warn!(%error, "not all is provided; trying again");
+        if !self.provided || self.leaf_ends(now) {
+            self.provisioned.not_ready(error.to_string());
         }
+        false
     }
 
     async fn check_guards(&mut self) {
@@ -135,17 +143,39 @@ impl Upkeep {
         }
     }
 
-    async fn provision(&mut self) -> Result<(), ProvisionError> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
+    /// What fails keeps nothing else from being done: the first error is given when all was tried.
+    async fn provision(&mut self, now: u64) -> Result<(), ProvisionError> {
+        let certified = self.certify(now).await;
+        let loaded = self.load_keys(now).await;
+        certified.and(loaded)
+    }
+
+    async fn certify(&mut self, now: u64) -> Result<(), ProvisionError> {
         let authority = self.shared.authority(now).await?;
-        // Trusted by all before anything of it is served.
-        self.shared.register(&authority).await?;
-        self.serve(&authority, now)?;
-        self.shared.fetcher_leaf(&authority, now).await?;
-        self.load_keys(&authority, now).await
+        self.bundle = Some(authority.bundle());
+        let registered = self.shared.register(&authority).await;
+        // A new CA is trusted by the API server before anything of it is served.
+        let trusted = registered.is_ok() || self.serves_from(&authority);
+        let served = if trusted {
+            self.serve(&authority, now)
+        } else {
+            Ok(())
+        };
+        // The fetcher's callers are pods, which are told by us whom to trust.
+        let fetcher = self.shared.fetcher_leaf(&authority, now).await;
+        registered?;
+        served?;
+        Ok(fetcher?)
+    }
+
+    fn serves_from(&self, authority: &Authority) -> bool {
+        let leaf = self.leaf.as_ref();
+        leaf.is_some_and(|leaf| leaf.ca == authority.signer())
+    }
+
+    fn leaf_ends(&self, now: u64) -> bool {
+        let end = self.leaf.as_ref().map(|leaf| self.shared.end_of(leaf));
+        end.is_some_and(|end| now.saturating_add(NEAR) >= end)
     }
 
     fn serve(&mut self, authority: &Authority, now: u64) -> Result<(), ProvisionError> {
@@ -161,18 +191,20 @@ impl Upkeep {
         Ok(())
     }
 
-    async fn load_keys(&self, authority: &Authority, now: u64) -> Result<(), ProvisionError> {
+    async fn load_keys(&self, now: u64) -> Result<(), ProvisionError> {
         let (signing, verifying) = self.shared.keys(now).await?;
-        let ca = authority.bundle();
+        let Some(ca) = &self.bundle else {
+            return Ok(());
+        };
         let same = |keys: &Keys| {
-            keys.signing.kid() == signing.kid() && keys.verifying == verifying && *keys.ca == *ca
+            keys.signing.kid() == signing.kid() && keys.verifying == verifying && *keys.ca == **ca
         };
         if !self.keys.get().is_some_and(|keys| same(&keys)) {
             tracing::info!(kid = signing.kid(), "signing key loaded");
             self.keys.set(Keys {
                 signing,
                 verifying,
-                ca: ca.into(),
+                ca: ca.clone().into(),
             });
         }
         Ok(())

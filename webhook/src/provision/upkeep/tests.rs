@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use k8s_openapi::ByteString;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
@@ -21,6 +22,15 @@ const FETCHER: &str = "/api/v1/namespaces/kube2hadoop/secrets/kube2hadoop-fetche
 const REGISTRATION: &str =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/kube2hadoop";
 const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
+
+const DAY: u64 = 24 * 60 * 60;
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
 
 /// Objects by path, with the optimistic concurrency of the real one.
 #[derive(Default)]
@@ -78,6 +88,13 @@ impl ApiServer {
 
     fn remove(&self, path: &str) {
         self.objects.lock().unwrap().remove(path);
+    }
+
+    /// Writes one value of a Secret, as somebody else would.
+    fn write(&self, path: &str, key: &str, value: &str) {
+        let mut object = self.get(path);
+        object["data"][key] = json!(ByteString(value.as_bytes().to_vec()));
+        self.put(path, object);
     }
 
     fn writes(&self) -> Vec<String> {
@@ -177,6 +194,11 @@ impl Replica {
             guarded,
             readiness,
         }
+    }
+
+    /// As if it had been issued so many seconds earlier.
+    fn age_leaf(&mut self, by: u64) {
+        self.upkeep.leaf.as_mut().unwrap().made -= by;
     }
 
     /// The public key's name and the CA that pods are told.
@@ -323,4 +345,75 @@ async fn a_later_failure_takes_nothing_away() {
     assert!(!replica.upkeep.round().await);
     assert!(replica.readiness.closed().is_empty());
     assert!(replica.keys.get().is_some());
+}
+
+#[tokio::test]
+async fn what_fails_starves_nothing_else() {
+    let server = ApiServer::installed();
+    let mut replica = Replica::of(&server);
+    replica.upkeep.round().await;
+    let (kid, _) = replica.tells();
+    let before = server.get(FETCHER);
+    replica.age_leaf(5 * DAY);
+    server.write(FETCHER, "made", &(now() - 5 * DAY).to_string());
+    server.write(KEYS, "revoke", &kid);
+    server.remove(REGISTRATION);
+
+    assert!(!replica.upkeep.round().await);
+    assert!(now() - replica.upkeep.leaf.as_ref().unwrap().made < DAY);
+    let after = server.get(FETCHER);
+    assert_ne!(before["data"]["tls.crt"], after["data"]["tls.crt"]);
+    assert_ne!(replica.tells().0, kid);
+    let published = server.get(JWKS)["data"]["keys.json"].to_string();
+    assert!(!published.contains(&kid), "{published}");
+    assert!(replica.readiness.closed().is_empty());
+}
+
+#[tokio::test]
+async fn keys_are_revoked_without_a_ca() {
+    let server = ApiServer::installed();
+    let mut replica = Replica::of(&server);
+    replica.upkeep.round().await;
+    let (kid, ca) = replica.tells();
+    server.write(CA, "ca.key", "");
+    server.write(KEYS, "revoke", &kid);
+    assert!(!replica.upkeep.round().await);
+    let (left, told) = replica.tells();
+    assert_ne!(left, kid);
+    assert_eq!(told, ca);
+}
+
+#[tokio::test]
+async fn a_new_ca_waits_until_the_api_server_trusts_it() {
+    let server = ApiServer::installed();
+    let mut replica = Replica::of(&server);
+    replica.upkeep.round().await;
+    let served = |replica: &Replica| replica.upkeep.leaf.as_ref().unwrap().ca.clone();
+    let (before, registration) = (served(&replica), server.get(REGISTRATION));
+    server.remove(CA);
+    server.remove(REGISTRATION);
+    assert!(!replica.upkeep.round().await);
+    assert_eq!(served(&replica), before);
+    server.put(REGISTRATION, registration);
+    assert!(replica.upkeep.round().await);
+    assert_ne!(served(&replica), before);
+}
+
+#[tokio::test]
+async fn a_certificate_that_ends_takes_readiness_with_it() {
+    let server = ApiServer::installed();
+    let mut replica = Replica::of(&server);
+    replica.upkeep.round().await;
+    let right = server.get(CA);
+    server.write(CA, "ca.key", "");
+    let closed = async |replica: &mut Replica| {
+        replica.upkeep.round().await;
+        replica.readiness.closed().len()
+    };
+    replica.age_leaf(7 * DAY - 2 * NEAR);
+    assert_eq!(closed(&mut replica).await, 0);
+    replica.age_leaf(NEAR);
+    assert_eq!(closed(&mut replica).await, 1);
+    server.put(CA, right);
+    assert_eq!(closed(&mut replica).await, 0);
 }
