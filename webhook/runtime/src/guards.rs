@@ -3,6 +3,7 @@
 use futures::future::{join, join_all};
 use k8s_openapi::api::admissionregistration::v1::{
     MatchResources, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    ValidatingAdmissionPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{Api, Client};
@@ -82,6 +83,10 @@ pub enum GuardProblem {
     #[error("guard {0} checks nothing: install the chart's ValidatingAdmissionPolicy of that name")]
     Empty(String),
     #[error(
+        "guard {name} is limited by {field}: remove that, or install the chart's ValidatingAdmissionPolicy of that name"
+    )]
+    Narrowed { name: String, field: String },
+    #[error(
         "guard {0} is not bound: install the chart's ValidatingAdmissionPolicyBinding of that name"
     )]
     Unbound(String),
@@ -111,6 +116,14 @@ impl GuardProblem {
 
 /// How an API server sheds load.
 const TOO_MANY_REQUESTS: u16 = 429;
+
+/// The matchConditions of the chart's policies: any other spares what a guard is for.
+const CONDITIONS: [&str; 4] = [
+    "stamped",
+    "somebody-else",
+    "no-node",
+    "not-allowed-by-the-admin",
+];
 
 /// Checks all guards, and gives what is wrong; empty means that identity is safe.
 pub async fn check(client: &Client, guards: &[Guard]) -> Vec<GuardProblem> {
@@ -156,17 +169,31 @@ fn check_policy(
     {
         return Err(GuardProblem::FailsOpen(name.to_owned()));
     }
-    let rules = spec
-        .match_constraints
-        .as_ref()
-        .and_then(|constraints| constraints.resource_rules.as_ref());
+    let constraints = spec.match_constraints.as_ref();
+    let rules = constraints.and_then(|constraints| constraints.resource_rules.as_ref());
     let empty =
         spec.validations.as_ref().is_none_or(Vec::is_empty) || rules.is_none_or(Vec::is_empty);
     if empty {
-        Err(GuardProblem::Empty(name.to_owned()))
-    } else {
-        Ok(())
+        return Err(GuardProblem::Empty(name.to_owned()));
     }
+    match narrowed(spec) {
+        Some(field) => Err(GuardProblem::Narrowed {
+            name: name.to_owned(),
+            field,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// By which field this policy spares what the chart's does not.
+fn narrowed(spec: &ValidatingAdmissionPolicySpec) -> Option<String> {
+    if let Some(field) = spec.match_constraints.as_ref().and_then(limit) {
+        return Some(format!("matchConstraints.{field}"));
+    }
+    let mut conditions = spec.match_conditions.iter().flatten();
+    conditions
+        .find(|condition| !CONDITIONS.contains(&&*condition.name))
+        .map(|condition| format!("the matchConditions entry {}", condition.name))
 }
 
 fn check_binding(
@@ -184,27 +211,36 @@ fn check_binding(
     {
         return Err(GuardProblem::NotDenying(name.to_owned()));
     }
+    let limits = |resources| limit(resources).is_some() || has_rules(resources);
     if spec.match_resources.as_ref().is_some_and(limits) {
         return Err(GuardProblem::Limited(name.to_owned()));
     }
     Ok(())
 }
 
-/// Does this let anything through? The API server fills in empty selectors, which limit nothing.
-fn limits(resources: &MatchResources) -> bool {
-    let selects = |selector: Option<&LabelSelector>| {
+/// Which field lets something through? The API server fills in empty selectors, which limit nothing.
+fn limit(resources: &MatchResources) -> Option<&'static str> {
+    let selects = |selector: &Option<LabelSelector>| {
+        let selector = selector.as_ref();
         selector.is_some_and(|selector| *selector != LabelSelector::default())
     };
-    selects(resources.namespace_selector.as_ref())
-        || selects(resources.object_selector.as_ref())
-        || resources
-            .resource_rules
-            .as_ref()
-            .is_some_and(|rules| !rules.is_empty())
-        || resources
-            .exclude_resource_rules
-            .as_ref()
-            .is_some_and(|rules| !rules.is_empty())
+    let excludes = resources.exclude_resource_rules.as_ref();
+    let fields = [
+        ("namespaceSelector", selects(&resources.namespace_selector)),
+        ("objectSelector", selects(&resources.object_selector)),
+        (
+            "excludeResourceRules",
+            excludes.is_some_and(|rules| !rules.is_empty()),
+        ),
+    ];
+    let mut limits = fields.into_iter().filter(|(_, limits)| *limits);
+    limits.next().map(|(field, _)| field)
+}
+
+/// A binding needs no rules of its own.
+fn has_rules(resources: &MatchResources) -> bool {
+    let rules = resources.resource_rules.as_ref();
+    rules.is_some_and(|rules| !rules.is_empty())
 }
 
 #[cfg(test)]

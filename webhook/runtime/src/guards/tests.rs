@@ -29,6 +29,64 @@ fn a_policy_must_be_there_check_something_and_fail_closed() {
     assert!(matches!(policy(open), Err(GuardProblem::FailsOpen(_))));
 }
 
+/// A policy with what somebody changed in it.
+fn changed(at: &str, to: Value) -> Result<(), GuardProblem> {
+    let rule = json!({"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]});
+    let mut spec = json!({
+        // As the API server fills them in.
+        "matchConstraints": {"resourceRules": [rule], "namespaceSelector": {}, "objectSelector": {}},
+        "matchConditions": [{"name": "no-node", "expression": "true"}],
+        "validations": [{"expression": "false"}],
+    });
+    let (parent, field) = at.rsplit_once('/').unwrap();
+    spec.pointer_mut(parent).unwrap()[field] = to;
+    policy(spec)
+}
+
+#[test]
+fn a_policy_must_spare_nothing() {
+    assert!(changed("/failurePolicy", json!("Fail")).is_ok());
+    let labels = json!({"matchLabels": {"a": "b"}});
+    let expressions = json!({"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]});
+    let rules = json!([{"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"]}]);
+    let exempt = json!([{"name": "no-node", "expression": "true"}, {"name": "exempt", "expression": "false"}]);
+    for (at, to, named) in [
+        (
+            "/matchConstraints/namespaceSelector",
+            expressions,
+            "namespaceSelector",
+        ),
+        ("/matchConstraints/objectSelector", labels, "objectSelector"),
+        (
+            "/matchConstraints/excludeResourceRules",
+            rules,
+            "excludeResourceRules",
+        ),
+        ("/matchConditions", exempt, "exempt"),
+    ] {
+        let problem = changed(at, to).unwrap_err();
+        assert!(matches!(problem, GuardProblem::Narrowed { .. }), "{at}");
+        assert!(problem.to_string().contains(named), "{problem}");
+    }
+}
+
+#[test]
+fn the_conditions_of_the_chart_are_known() {
+    let chart = include_str!("../../../../deploy/chart/kube2hadoop/templates/guards.yaml");
+    let mut found = Vec::new();
+    let mut inside = false;
+    for line in chart.lines() {
+        match line.trim_start().strip_prefix("- name: ") {
+            Some(name) if inside => found.push(name),
+            _ if line.starts_with("  m") || line.starts_with("  v") => {
+                inside = line == "  matchConditions:";
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(found, CONDITIONS);
+}
+
 #[test]
 fn a_binding_must_deny_everywhere() {
     assert!(matches!(
