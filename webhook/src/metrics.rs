@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 
 use crate::admission::{Decision, Outcome};
 use crate::identity::Rule;
-use crate::ldap;
+use crate::{ldap, provision};
 
 /// Seconds.
 const BUCKETS: [f64; 8] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.1, 1.0, 5.0];
@@ -65,6 +65,7 @@ pub struct Metrics {
     pub(crate) api_calls: ApiCalls,
     pub(crate) reloads: Reloads,
     pub(crate) ldap: ldap::Metrics,
+    pub(crate) provision: provision::Metrics,
 }
 
 impl Metrics {
@@ -79,6 +80,7 @@ impl Metrics {
             api_calls: ApiCalls::default(),
             reloads: Reloads::new(registry),
             ldap: ldap::Metrics::new(registry),
+            provision: provision::Metrics::new(registry),
         };
         registry.register(
             "admissions",

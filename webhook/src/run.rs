@@ -147,6 +147,7 @@ async fn serve(
         &config,
         Arc::clone(&keys),
         Arc::clone(&guarded),
+        metrics.provision.clone(),
         readiness,
     );
     let Some(tls) = upkeep.first(&shutdown).await else {

@@ -163,6 +163,11 @@ impl Authority {
         &self.current.certificate
     }
 
+    /// When the CA that signs now was made.
+    pub(super) fn made(&self) -> u64 {
+        self.current.made
+    }
+
     /// Signs a certificate.
     pub(super) fn issue(
         &self,

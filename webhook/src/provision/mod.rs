@@ -5,6 +5,7 @@
 mod agree;
 mod ca;
 mod leaf;
+mod metrics;
 mod registration;
 mod shared;
 mod signing;
@@ -13,6 +14,7 @@ mod wake;
 
 pub use agree::AgreeError;
 pub use ca::{Authority, CaError};
+pub use metrics::Metrics;
 pub use shared::ProvisionError;
 pub use signing::SigningError;
 pub use upkeep::Upkeep;

@@ -70,7 +70,7 @@ impl Shared {
 
     /// The CA as it is by now.
     pub(super) async fn authority(&self, now: u64) -> Result<Authority, ProvisionError> {
-        let ages = Ages::of(u64::from(self.lifetimes.ca_days) * DAY);
+        let ages = Ages::of(self.ca_life());
         let advance = |data: &mut _| Authority::advance(data, now, ages);
         Ok(agree(&self.secrets(), &self.secrets.ca, advance).await?)
     }
@@ -91,6 +91,15 @@ impl Shared {
         }
     }
 
+    fn ca_life(&self) -> u64 {
+        u64::from(self.lifetimes.ca_days) * DAY
+    }
+
+    /// When the CA that signs now ends.
+    pub(super) fn end_of_ca(&self, authority: &Authority) -> u64 {
+        authority.made().saturating_add(self.ca_life())
+    }
+
     /// When a certificate of our own ends.
     pub(super) fn end_of(&self, leaf: &Leaf) -> u64 {
         let Wanted { life, .. } = self.wanted(&self.services.webhook);
@@ -105,15 +114,15 @@ impl Shared {
         }
     }
 
-    /// The fetcher's certificate lies in a Secret of its own, so that the fetcher never holds the CA's key. One outside
-    /// the cluster has a certificate of its own.
+    /// The fetcher's certificate lies in a Secret of its own, so that the fetcher never holds the CA's key. Gives when it
+    /// ends; none: a fetcher outside the cluster has a certificate of its own.
     pub(super) async fn fetcher_leaf(
         &self,
         authority: &Authority,
         now: u64,
-    ) -> Result<(), CaError> {
+    ) -> Result<Option<u64>, CaError> {
         let Some(secret) = &self.secrets.fetcher_tls else {
-            return Ok(());
+            return Ok(None);
         };
         let bundle = ByteString(authority.bundle().into_bytes());
         let wanted = self.wanted(&self.services.fetcher);
@@ -123,13 +132,12 @@ impl Shared {
                 bytes.and_then(|bytes| std::str::from_utf8(&bytes.0).ok())
             };
             let made = text(MADE).and_then(|made| made.parse().ok());
-            let stale = match (made, text(SIGNER)) {
-                (Some(made), Some(signer)) => {
-                    Leaf::is_stale(made, signer, authority, wanted.life, now)
-                }
-                _ => true,
-            };
-            if stale {
+            let fresh = made.filter(|made| {
+                text(SIGNER).is_some_and(|signer| {
+                    !Leaf::is_stale(*made, signer, authority, wanted.life, now)
+                })
+            });
+            if fresh.is_none() {
                 let leaf = Leaf::issue(authority, wanted, now)?;
                 let parts = [
                     ("tls.crt", leaf.certificate),
@@ -142,7 +150,7 @@ impl Shared {
                 );
             }
             data.insert("ca.crt".into(), bundle.clone());
-            Ok(())
+            Ok(Some(fresh.unwrap_or(now).saturating_add(wanted.life)))
         })
         .await
     }

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::ca::Authority;
 use super::leaf::Leaf;
+use super::metrics::Metrics;
 use super::shared::{ProvisionError, Shared};
 use super::wake;
 use crate::admission::Keys;
@@ -35,6 +36,7 @@ pub struct Upkeep {
     /// What was said last about the guards; empty where all are in place.
     unguarded: String,
     keys: Arc<CurrentKeys>,
+    metrics: Metrics,
     provisioned: Gate,
     guard_gate: Gate,
     /// Once everything was, a round that fails takes nothing away: what is served stays valid.
@@ -53,6 +55,7 @@ impl Upkeep {
         config: &Config,
         keys: Arc<CurrentKeys>,
         guarded: Arc<AtomicBool>,
+        metrics: Metrics,
         readiness: &Readiness,
     ) -> Self {
         Self {
@@ -62,6 +65,7 @@ impl Upkeep {
             guarded,
             unguarded: String::new(),
             keys,
+            metrics,
             provisioned: readiness.gate("provisioned"),
             guard_gate: readiness.gate("guards"),
             provided: false,
@@ -110,7 +114,9 @@ impl Upkeep {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs();
-        let Err(error) = self.provision(now).await else {
+        let provided = self.provision(now).await;
+        self.metrics.provided(provided.is_ok());
+        let Err(error) = provided else {
             self.provided = true;
             self.provisioned.ready();
             return true;
@@ -127,6 +133,7 @@ impl Upkeep {
         let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let reasons = reasons.join("; ");
         self.guarded.store(problems.is_empty(), Ordering::Relaxed);
+        self.metrics.guards_missing(problems.len());
         if self.unguarded != reasons {
             match problems.is_empty() {
                 true => tracing::info!("the guards are in place"),
@@ -153,6 +160,7 @@ impl Upkeep {
     async fn certify(&mut self, now: u64) -> Result<(), ProvisionError> {
         let authority = self.shared.authority(now).await?;
         self.bundle = Some(authority.bundle());
+        self.metrics.ends("ca", self.shared.end_of_ca(&authority));
         let registered = self.shared.register(&authority).await;
         // A new CA is trusted by the API server before anything of it is served.
         let trusted = registered.is_ok() || self.serves_from(&authority);
@@ -163,9 +171,13 @@ impl Upkeep {
         };
         // The fetcher's callers are pods, which are told by us whom to trust.
         let fetcher = self.shared.fetcher_leaf(&authority, now).await;
+        if let Ok(Some(end)) = fetcher {
+            self.metrics.ends("fetcher", end);
+        }
         registered?;
         served?;
-        Ok(fetcher?)
+        fetcher?;
+        Ok(())
     }
 
     fn serves_from(&self, authority: &Authority) -> bool {
@@ -187,6 +199,7 @@ impl Upkeep {
             Some(tls) => tls.replace(chain, key)?,
             None => self.tls = Some(ServingTls::from_pem(chain, key)?),
         }
+        self.metrics.ends("webhook", self.shared.end_of(&leaf));
         self.leaf = Some(leaf);
         Ok(())
     }

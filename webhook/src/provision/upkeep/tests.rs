@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use k8s_openapi::ByteString;
 use kube::Client;
 use kube::client::Body;
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tower::service_fn;
 
@@ -170,6 +171,7 @@ struct Replica {
     keys: Arc<CurrentKeys>,
     guarded: Arc<AtomicBool>,
     readiness: Readiness,
+    registry: Registry,
 }
 
 impl Replica {
@@ -181,11 +183,13 @@ impl Replica {
         let config: Config = serde_yaml_ng::from_str(config).unwrap();
         let (keys, guarded) = (Arc::<CurrentKeys>::default(), Arc::<AtomicBool>::default());
         let readiness = Readiness::new();
+        let mut registry = Registry::default();
         let upkeep = Upkeep::new(
             Clients::new(server.client()),
             &config,
             Arc::clone(&keys),
             Arc::clone(&guarded),
+            Metrics::new(&mut registry),
             &readiness,
         );
         Self {
@@ -193,7 +197,16 @@ impl Replica {
             keys,
             guarded,
             readiness,
+            registry,
         }
+    }
+
+    /// The value of a gauge.
+    fn gauge(&self, name: &str) -> Option<u64> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(name));
+        Some(values.next()?.trim().parse().unwrap())
     }
 
     /// As if it had been issued so many seconds earlier.
@@ -416,4 +429,27 @@ async fn a_certificate_that_ends_takes_readiness_with_it() {
     assert_eq!(closed(&mut replica).await, 1);
     server.put(CA, right);
     assert_eq!(closed(&mut replica).await, 0);
+}
+
+#[tokio::test]
+async fn what_fails_or_ends_is_measured() {
+    let server = ApiServer::installed();
+    let mut replica = Replica::of(&server);
+    replica.upkeep.round().await;
+    let measured =
+        |replica: &Replica| ["provision_failing", "guards_missing"].map(|name| replica.gauge(name));
+    assert_eq!(measured(&replica), [Some(0), Some(0)]);
+    for (certificate, days) in [("ca", 365), ("webhook", 7), ("fetcher", 7)] {
+        let name = format!("certificate_expiry_timestamp_seconds{{certificate=\"{certificate}\"}}");
+        let end = replica.gauge(&name).unwrap();
+        let left = end.saturating_sub(now());
+        assert!(
+            (days - 1) * DAY < left && left <= days * DAY,
+            "{name}: {left}"
+        );
+    }
+    server.remove(REGISTRATION);
+    server.remove(&format!("{POLICIES}/kube2hadoop-token-guard"));
+    replica.upkeep.round().await;
+    assert_eq!(measured(&replica), [Some(1), Some(1)]);
 }
