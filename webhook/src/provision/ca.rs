@@ -4,16 +4,20 @@
 //! trust, and those that run on should not meet a certificate whose CA they do not know.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::AgreeError;
+
+/// So many seconds before it is made a certificate is valid.
+const BACKDATED: u64 = 60 * 60;
 
 /// The times in a CA's life, in seconds.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +47,10 @@ pub enum CaError {
     Agree(#[from] AgreeError),
     #[error("the CA's Secret is damaged ({0}): delete it, and a new CA is made")]
     Damaged(&'static str),
+    #[error(
+        "the CA was made by a clock {0} s ahead of this node's, and nobody believes it yet: set this node's clock right; where it is, delete the CA's Secret, and a new CA is made"
+    )]
+    Ahead(u64),
     #[error("failed to make a certificate: {0}")]
     Rcgen(#[from] rcgen::Error),
 }
@@ -93,6 +101,10 @@ impl Authority {
     }
 
     fn grow_older(&mut self, now: u64, ages: Ages) -> Result<(), CaError> {
+        // To replace it is left to people: a node whose own clock is behind would replace a good one.
+        if is_ahead(self.current.made, now) {
+            return Err(CaError::Ahead(self.current.made - now));
+        }
         let age = |ca: &Ca| now.saturating_sub(ca.made);
         if self
             .next
@@ -238,6 +250,11 @@ impl Ca {
     }
 }
 
+/// Made by a clock that was ahead by so much that it is not valid yet?
+pub(super) fn is_ahead(made: u64, now: u64) -> bool {
+    made > now.saturating_add(BACKDATED)
+}
+
 /// From an hour ago, for clocks that are behind, until `life` seconds from now.
 pub(super) fn validity(now: u64, life: u64) -> (OffsetDateTime, OffsetDateTime) {
     let now = i64::try_from(now)
@@ -245,8 +262,8 @@ pub(super) fn validity(now: u64, life: u64) -> (OffsetDateTime, OffsetDateTime) 
         .and_then(|now| OffsetDateTime::from_unix_timestamp(now).ok());
     let now = now.unwrap_or(OffsetDateTime::UNIX_EPOCH);
     (
-        now - Duration::HOUR,
-        now + std::time::Duration::from_secs(life),
+        now - Duration::from_secs(BACKDATED),
+        now + Duration::from_secs(life),
     )
 }
 
@@ -304,6 +321,19 @@ mod tests {
             (settled.signer(), certificates(&settled)),
             (promoted.signer(), 1)
         );
+    }
+
+    #[test]
+    fn a_ca_from_the_future_is_left_to_people() {
+        let mut data = Data::new();
+        let (start, ahead) = (YEAR, YEAR + BACKDATED);
+        let made = advance(&mut data, ahead).unwrap();
+        let before = data.clone();
+        assert_eq!(advance(&mut data, start).unwrap().signer(), made.signer());
+        let error = advance(&mut data, start - 1).unwrap_err();
+        assert!(matches!(error, CaError::Ahead(_)), "{error}");
+        assert!(error.to_string().contains("3601 s ahead"), "{error}");
+        assert_eq!(data, before);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use rcgen::{
 };
 use zeroize::Zeroizing;
 
-use super::ca::{Authority, CaError, validity};
+use super::ca::{Authority, CaError, is_ahead, validity};
 
 /// A certificate with its key, as PEM.
 pub(super) struct Leaf {
@@ -57,7 +57,7 @@ impl Leaf {
         })
     }
 
-    /// Is it time for another? At two thirds of its life, or when its CA has retired.
+    /// Is it time for another? At two thirds of its life, when its CA has retired, or when it is not valid yet.
     pub(super) fn is_stale(
         made: u64,
         ca: &str,
@@ -65,7 +65,8 @@ impl Leaf {
         life: u64,
         now: u64,
     ) -> bool {
-        now.saturating_sub(made) >= life / 3 * 2 || ca != authority.signer()
+        let old = now.saturating_sub(made) >= life / 3 * 2;
+        old || is_ahead(made, now) || ca != authority.signer()
     }
 }
 
@@ -95,5 +96,16 @@ mod tests {
         assert!(!stale(&ours, 1_000 + WEEK / 3 * 2 - 1));
         assert!(stale(&ours, 1_000 + WEEK / 3 * 2));
         assert!(stale(&other, 1_000));
+    }
+
+    #[test]
+    fn a_leaf_of_a_clock_that_was_ahead_is_stale() {
+        let ours = Authority::advance(&mut BTreeMap::new(), YEAR, Ages::of(YEAR)).unwrap();
+        let stale = |made| Leaf::is_stale(made, ours.signer(), &ours, WEEK, YEAR);
+        assert!(
+            !stale(YEAR + 60 * 60),
+            "its validity begins an hour earlier"
+        );
+        assert!(stale(YEAR + 60 * 60 + 1));
     }
 }
