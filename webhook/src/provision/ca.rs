@@ -1,7 +1,8 @@
 //! The certificate authority: when it is made, when its successor is, and whom pods are told to trust.
 //!
 //! A successor is trusted long before the first certificate comes from it: pods are told at their start whom to
-//! trust, and those that run on should not meet a certificate whose CA they do not know.
+//! trust, and those that run on should not meet a certificate whose CA they do not know. Only where all slept through
+//! that time a successor signs at once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -106,20 +107,24 @@ impl Authority {
             return Err(CaError::Ahead(self.current.made - now));
         }
         let age = |ca: &Ca| now.saturating_sub(ca.made);
-        if self
-            .next
-            .as_ref()
-            .is_some_and(|next| age(next) >= ages.overlap)
-            && let Some(next) = self.next.take()
-        {
-            let retired = std::mem::replace(&mut self.current, next);
-            self.previous = Some(retired.certificate);
-        }
         if age(&self.current) >= 2 * ages.overlap {
             self.previous = None;
         }
+        // It could not outlive what it signs.
+        let ends = |ca: &Ca| age(ca).saturating_add(ages.overlap) >= ages.life;
+        let urgent = ends(&self.current);
+        if urgent {
+            // Who takes over at once must be valid by now, and for long.
+            let next = self.next.take();
+            self.next = next.filter(|next| !ends(next) && !is_ahead(next.made, now));
+        }
         if self.next.is_none() && age(&self.current) >= ages.succession {
             self.next = Some(Ca::make(now, ages)?);
+        }
+        let ripe = |next: &mut Ca| urgent || age(next) >= ages.overlap;
+        if let Some(next) = self.next.take_if(ripe) {
+            let retired = std::mem::replace(&mut self.current, next);
+            self.previous = Some(retired.certificate);
         }
         Ok(())
     }
@@ -275,7 +280,8 @@ fn text(bytes: &ByteString, what: &'static str) -> Result<String, CaError> {
 mod tests {
     use super::*;
 
-    const YEAR: u64 = 365 * 24 * 60 * 60;
+    const DAY: u64 = 24 * 60 * 60;
+    const YEAR: u64 = 365 * DAY;
     const SUCCESSION: u64 = YEAR / 3 * 2;
     const OVERLAP: u64 = YEAR / 12;
 
@@ -334,6 +340,45 @@ mod tests {
         assert!(matches!(error, CaError::Ahead(_)), "{error}");
         assert!(error.to_string().contains("3601 s ahead"), "{error}");
         assert_eq!(data, before);
+    }
+
+    /// Its end lies beyond that of every certificate that it signs by then.
+    fn outlives_leaves(authority: &Authority, now: u64) -> bool {
+        authority.made() + YEAR > now + OVERLAP
+    }
+
+    #[test]
+    fn who_slept_through_the_succession_has_a_signer_that_lives_on() {
+        for asleep in [YEAR - OVERLAP, YEAR - DAY, YEAR + DAY, 3 * YEAR] {
+            let mut data = Data::new();
+            let first = advance(&mut data, 0).unwrap();
+            let mut now = asleep;
+            let woken = advance(&mut data, now).unwrap();
+            assert_ne!(woken.signer(), first.signer());
+            assert!(woken.bundle().contains(first.signer()));
+            while now < asleep + 2 * YEAR {
+                let authority = advance(&mut data, now).unwrap();
+                assert!(outlives_leaves(&authority, now), "{asleep} {now}");
+                now += 10 * DAY;
+            }
+        }
+    }
+
+    #[test]
+    fn a_successor_that_helps_nobody_gives_its_place_to_another() {
+        let mut data = Data::new();
+        advance(&mut data, 0).unwrap();
+        advance(&mut data, SUCCESSION).unwrap();
+        let (late, far) = (SUCCESSION + YEAR, 10 * YEAR);
+        let woken = advance(&mut data.clone(), late).unwrap();
+        assert_eq!(woken.made(), late, "its successor has ended as well");
+
+        let mut ahead = data;
+        ahead.insert("next.made".into(), ByteString(far.to_string().into_bytes()));
+        let waiting = advance(&mut ahead, SUCCESSION + OVERLAP).unwrap();
+        assert_eq!(waiting.made(), 0);
+        let urgent = advance(&mut ahead, YEAR - DAY).unwrap();
+        assert_eq!(urgent.made(), YEAR - DAY);
     }
 
     #[test]
