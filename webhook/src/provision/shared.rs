@@ -164,11 +164,18 @@ impl Shared {
         let (signing, verifying) = agree(&self.secrets(), name, advance).await?;
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
         let jwks = verifying.to_jwks();
-        agree::<_, _, AgreeError>(&maps, &self.stamp_keys, |data| {
-            data.insert("keys.json".into(), jwks.clone());
-            Ok(())
-        })
-        .await?;
+        let published = agree::<_, _, AgreeError>(&maps, &self.stamp_keys, |data| {
+            Ok(data.insert("keys.json".into(), jwks.clone()))
+        });
+        if let Some(gone) = signing::gone(published.await?.as_deref(), &verifying) {
+            tracing::warn!(
+                keys = gone,
+                secret = name,
+                "stamps of these keys are believed no longer: pods of the workloads that they stamped start without a \
+                 token until the workload is changed or created anew; unless this was a revocation, restore the Secret \
+                 from a backup"
+            );
+        }
         Ok((signing, verifying))
     }
 

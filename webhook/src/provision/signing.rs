@@ -117,6 +117,17 @@ fn revoke(data: &mut Data, retired: &mut VerifyingKeys) -> Result<(), SigningErr
     Ok(())
 }
 
+/// The names of published keys that verify nothing any more; none: there are no such keys. They were revoked, or their
+/// Secret was lost, and then they stay lost: whoever may write the ConfigMap must not say what is believed.
+pub(super) fn gone(published: Option<&str>, verifying: &VerifyingKeys) -> Option<String> {
+    let published = VerifyingKeys::from_jwks(published?).ok()?;
+    let gone: Vec<_> = published
+        .kids()
+        .filter(|kid| verifying.kids().all(|known| known != *kid))
+        .collect();
+    (!gone.is_empty()).then(|| gone.join(" "))
+}
+
 fn read(data: &Data, place: &str) -> Result<Option<SigningKey>, SigningError> {
     let key = data
         .get(place)
@@ -237,6 +248,26 @@ mod tests {
         ask(&mut data, REVOKE, &third);
         let (fourth, left) = at(&mut data, NOW + 201);
         assert!(kids.contains(&fourth) && left == [fourth]);
+    }
+
+    #[test]
+    fn published_keys_that_are_gone_are_named() {
+        let mut data = Data::new();
+        let (first, _) = at(&mut data, NOW);
+        let (_, before) = advance(&mut data, NOW, None).unwrap();
+        let published = before.to_jwks();
+        let missing = |data: &mut Data| {
+            let (_, verifying) = advance(data, NOW + OVERLAP, None).unwrap();
+            gone(Some(&published), &verifying)
+        };
+        ask(&mut data, ROTATE, "");
+        at(&mut data, NOW);
+        assert_eq!(missing(&mut data), None, "a retired key verifies");
+        assert_eq!(missing(&mut Data::new()), Some(first.clone()));
+        ask(&mut data, REVOKE, &first);
+        assert_eq!(missing(&mut data), Some(first));
+        assert_eq!(gone(Some("{"), &before), None);
+        assert_eq!(gone(None, &before), None);
     }
 
     #[test]
