@@ -22,6 +22,7 @@ use crate::stamp_keys::{self, StampKeys};
 mod clock;
 mod kerberos;
 mod registration;
+mod rights;
 
 /// One thing looked at.
 #[derive(Debug, Serialize, PartialEq, Eq)]
@@ -185,6 +186,7 @@ async fn cluster(config: &Config) -> Vec<Finding> {
             "the admission policies are bound and deny",
         ));
     }
+    findings.extend(rights::check(config, &client).await);
     findings.push(Finding::of("stamp keys", stamp_keys(config, &client).await));
     let pair = certificate(config, &client).await;
     let fits = pair

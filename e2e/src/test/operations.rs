@@ -228,6 +228,8 @@ fn is_content(report: &str) -> Result<()> {
         report,
         &[
             "ok    guards",
+            "ok    rights",
+            "ok    ledger",
             "ok    registration",
             "tokens of kms: one was issued for alice and cancelled",
         ],
