@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kube2hadoop_runtime::config::{EXIT_CODE, File};
+use kube2hadoop_runtime::core_files;
 use kube2hadoop_runtime::logging::{self, LogFormat};
 use kube2hadoop_stamp::HadoopUser;
 use prometheus_client::registry::Registry;
@@ -48,6 +49,7 @@ impl Cli {
     /// Does what the command line says.
     pub async fn run(self) -> ExitCode {
         let _unwritten = logging::init(self.log_format);
+        core_files::forbid();
         let (config, file) = match load(&self.config) {
             Ok(read) => read,
             Err(error) => {

@@ -14,7 +14,7 @@ use kube2hadoop_runtime::logging::{self, LogFormat};
 use kube2hadoop_runtime::readiness::Readiness;
 use kube2hadoop_runtime::reload::Followed;
 use kube2hadoop_runtime::shutdown::Shutdown;
-use kube2hadoop_runtime::{admin, config, listen};
+use kube2hadoop_runtime::{admin, config, core_files, listen};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -69,6 +69,7 @@ pub enum RunError {
 /// Runs the command line and gives the exit code: 64 for a configuration that cannot be used.
 pub fn main(args: &Args) -> ExitCode {
     let _unwritten = logging::init(args.log_format);
+    core_files::forbid();
     let read = File::read(&args.config).map_err(LoadError::from);
     let read = read.and_then(|file| Ok((Config::parse(&file)?, file)));
     let (config, file) = match read {
