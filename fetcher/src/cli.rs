@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use kube2hadoop_runtime::config::{EXIT_CODE, File};
 use kube2hadoop_runtime::core_files;
-use kube2hadoop_runtime::logging::{self, LogFormat};
+use kube2hadoop_runtime::logging::{self, LogArgs};
 use kube2hadoop_stamp::HadoopUser;
 use prometheus_client::registry::Registry;
 
@@ -25,9 +25,8 @@ pub struct Cli {
     /// Only check the configuration: exit 0 if it is good, 64 if not.
     #[arg(long)]
     check: bool,
-    /// How log lines are written (standard error; audit lines go to standard output).
-    #[arg(long, global = true, value_enum, default_value = "json")]
-    log_format: LogFormat,
+    #[command(flatten)]
+    log: LogArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -48,7 +47,7 @@ enum Command {
 impl Cli {
     /// Does what the command line says.
     pub async fn run(self) -> ExitCode {
-        let _unwritten = logging::init(self.log_format);
+        let _unwritten = logging::init(&self.log);
         core_files::forbid();
         let (config, file) = match load(&self.config) {
             Ok(read) => read,

@@ -10,7 +10,7 @@ use clap::Parser;
 use kube2hadoop_runtime::api_server::Clients;
 use kube2hadoop_runtime::audit::AuditLog;
 use kube2hadoop_runtime::config::File;
-use kube2hadoop_runtime::logging::{self, LogFormat};
+use kube2hadoop_runtime::logging::{self, LogArgs};
 use kube2hadoop_runtime::readiness::Readiness;
 use kube2hadoop_runtime::reload::Followed;
 use kube2hadoop_runtime::shutdown::Shutdown;
@@ -37,9 +37,8 @@ pub struct Args {
     /// Only check the configuration file: exit code 0, or 64 with the reason.
     #[arg(long)]
     check: bool,
-    /// How log lines are written (standard error; audit lines go to standard output).
-    #[arg(long, value_enum, default_value = "json")]
-    log_format: LogFormat,
+    #[command(flatten)]
+    log: LogArgs,
     /// Threads that serve; default: as many as there are cores, at most two.
     #[arg(long)]
     workers: Option<NonZeroUsize>,
@@ -68,7 +67,7 @@ pub enum RunError {
 
 /// Runs the command line and gives the exit code: 64 for a configuration that cannot be used.
 pub fn main(args: &Args) -> ExitCode {
-    let _unwritten = logging::init(args.log_format);
+    let _unwritten = logging::init(&args.log);
     core_files::forbid();
     let read = File::read(&args.config).map_err(LoadError::from);
     let read = read.and_then(|file| Ok((Config::parse(&file)?, file)));

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube2hadoop_runtime::audit::AuditLog;
 use kube2hadoop_runtime::listen::{self, Limits};
-use kube2hadoop_runtime::logging::{self, LogFormat};
+use kube2hadoop_runtime::logging::{self, LogArgs};
 use kube2hadoop_runtime::shutdown::Shutdown;
 use kube2hadoop_runtime::tls::ServingTls;
 use kube2hadoop_webhook::identity::Directory;
@@ -48,7 +48,7 @@ impl Directories for Nothing {
 
 /// Writes the CA that a client must trust to reach `localhost`, and serves.
 pub(super) fn until_stopped(ca_file: &Path) -> anyhow::Result<()> {
-    let _unwritten_log = logging::init(LogFormat::Json);
+    let _unwritten_log = logging::init(&LogArgs::default());
     let (audit, _unwritten) = AuditLog::batched();
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
     std::fs::write(ca_file, certified.cert.pem())?;

@@ -1,10 +1,11 @@
 //! Logs to stderr, as JSON lines for machines or as text for people.
 
 use std::io::{BufWriter, Write, stderr};
+use std::str::FromStr;
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{Directive, LevelFilter};
 
 /// Lines that may wait to be written.
 const LINES: usize = 1_000;
@@ -26,17 +27,59 @@ pub enum LogFormat {
 #[must_use]
 pub struct Unwritten(#[expect(dead_code, reason = "its drop is what it is for")] WorkerGuard);
 
-/// Starts logging at level info, or as RUST_LOG says. A second call changes nothing.
-pub fn init(format: LogFormat) -> Unwritten {
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .from_env_lossy();
+/// What is said on the command line about the log.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct LogArgs {
+    /// How log lines are written (standard error; audit lines go to standard output).
+    #[arg(long, global = true, value_enum, default_value = "json")]
+    log_format: LogFormat,
+    /// What is logged: off, error, warn, info, debug or trace, for parts of it as in info,kube_client=debug. Default: as
+    /// the variable RUST_LOG says, or info.
+    #[arg(long, global = true)]
+    log_level: Option<LogLevel>,
+}
+
+/// Directives of a filter, separated by commas, each of them LEVEL or TARGET=LEVEL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLevel(String);
+
+/// Why a filter says nothing.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0:?} is no level: give off, error, warn, info, debug or trace, for a part of the log as in kube_client=debug"
+)]
+pub struct LogLevelError(String);
+
+impl FromStr for LogLevel {
+    type Err = LogLevelError;
+
+    /// A word that is no level would count as a target, and log all of it.
+    fn from_str(text: &str) -> Result<Self, LogLevelError> {
+        let wrong = |directive: &str| LogLevelError(directive.to_owned());
+        for directive in text.split(',') {
+            let level = directive.rsplit('=').next().unwrap_or_default();
+            let known = !level.is_empty() && level.parse::<LevelFilter>().is_ok();
+            if !known || directive.parse::<Directive>().is_err() {
+                return Err(wrong(directive));
+            }
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Starts logging. A second call changes nothing.
+pub fn init(args: &LogArgs) -> Unwritten {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    let filter = match &args.log_level {
+        Some(LogLevel(directives)) => filter.parse_lossy(directives),
+        None => filter.from_env_lossy(),
+    };
     let (writer, unwritten) = batched(stderr(), "log");
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer);
     // Whoever was first keeps the say.
-    let _ = match format {
+    let _ = match args.log_format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.with_ansi(false).try_init(),
     };
@@ -53,4 +96,37 @@ pub(crate) fn batched(out: impl Write + Send + 'static, thread: &str) -> (NonBlo
         .thread_name(thread)
         .finish(BufWriter::with_capacity(BATCH, out));
     (writer, Unwritten(guard))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_levels() {
+        for good in [
+            "debug",
+            "WARN",
+            "off",
+            "info,kube_client=debug",
+            "warn,kube2hadoop_webhook::ldap=trace",
+        ] {
+            assert!(good.parse::<LogLevel>().is_ok(), "{good}");
+        }
+        for (bad, named) in [
+            ("verbose", "verbose"),
+            ("info,kube_client", "kube_client"),
+            ("kube=loud", "kube=loud"),
+            ("info,", ""),
+            ("", ""),
+            ("[=debug", "[=debug"),
+        ] {
+            let error = bad.parse::<LogLevel>().unwrap_err();
+            assert_eq!(error.0, named, "{bad}");
+            assert!(
+                error.to_string().contains("give off, error, warn"),
+                "{error}"
+            );
+        }
+    }
 }
