@@ -1,6 +1,7 @@
 //! Kube2Hadoop's own Helm chart, given what an operator of the test bench's Hadoop would give it.
 
 mod rendered;
+mod settings;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -76,6 +77,7 @@ pub fn lint() -> Result<String> {
     let said = lint_with("lint")? + &lint_with("outside")?;
     rendered::compare()?;
     rendered::leaves_out_alike()?;
+    settings::are_rendered()?;
     Ok(said)
 }
 

@@ -50,7 +50,7 @@ fn manifest(template: &str) -> Result<String> {
     manifest_with(template, &[])
 }
 
-fn manifest_with(template: &str, more: &[&str]) -> Result<String> {
+pub(super) fn manifest_with(template: &str, more: &[&str]) -> Result<String> {
     let mut helm = Command::new(toolchain::HELM.binary("helm")?);
     helm.args(["template", RELEASE]).arg(chart());
     helm.args(["--namespace", RELEASE, "--kube-version", KUBE_VERSION]);

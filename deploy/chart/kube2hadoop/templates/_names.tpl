@@ -13,10 +13,13 @@ app.kubernetes.io/instance: {{ (index . 1).Release.Name }}
 app.kubernetes.io/component: {{ index . 0 }}
 {{- end }}
 
+{{/* Of a pair (component, root). A digest names an image by itself. */}}
 {{- define "kube2hadoop.image" -}}
 {{- $root := index . 1 -}}
 {{- $image := $root.Values.image -}}
-{{- with $image.registry }}{{ . }}/{{ end }}{{ index $image (index . 0) }}:{{ $image.tag | default $root.Chart.AppVersion }}
+{{- $name := index $image (index . 0) -}}
+{{- with $image.registry }}{{ . }}/{{ end }}{{ $name }}
+{{- if not (contains "@" $name) }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
 {{- define "kube2hadoop.ledgerNamespace" -}}

@@ -1,0 +1,45 @@
+//! What single values change in what the chart renders.
+
+use anyhow::{Result, ensure};
+
+use super::rendered::manifest_with;
+
+/// With these options of Helm, this template has this text.
+struct Setting {
+    options: &'static [&'static str],
+    template: &'static str,
+    wanted: &'static str,
+}
+
+const SETTINGS: &[Setting] = &[
+    Setting {
+        options: &["--set=image.registry=registry.example.com:5000/mirror"],
+        template: "webhook-config",
+        wanted: "image: registry.example.com:5000/mirror/kube2hadoop/client:0.1.0\n",
+    },
+    Setting {
+        options: &[
+            "--set=image.fetcher=f@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        ],
+        template: "fetcher",
+        wanted: "image: f@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n",
+    },
+];
+
+/// Each of them.
+pub(super) fn are_rendered() -> Result<()> {
+    for setting in SETTINGS {
+        let rendered = manifest_with(
+            &format!("templates/{}.yaml", setting.template),
+            setting.options,
+        )?;
+        ensure!(
+            rendered.contains(setting.wanted),
+            "with {:?} {} has no «{}»:\n{rendered}",
+            setting.options,
+            setting.template,
+            setting.wanted
+        );
+    }
+    Ok(())
+}
