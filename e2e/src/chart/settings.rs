@@ -24,6 +24,21 @@ const SETTINGS: &[Setting] = &[
         template: "fetcher",
         wanted: "image: f@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n",
     },
+    Setting {
+        options: &["--set=listenAddress=[::]"],
+        template: "webhook-config",
+        wanted: "listen: \"[::]:8443\"\n    admin: \"[::]:9990\"\n",
+    },
+    Setting {
+        options: &["--set=listenAddress=[::]"],
+        template: "fetcher-config",
+        wanted: "listen: \"[::]:8443\"\n    admin: \"[::]:9990\"\n",
+    },
+    Setting {
+        options: &["--set=listenAddress=[::]", "--set=legacy.enabled=true"],
+        template: "fetcher-config",
+        wanted: "legacy: {listen: \"[::]:9966\"}",
+    },
 ];
 
 /// Each of them.
