@@ -39,6 +39,26 @@ const SETTINGS: &[Setting] = &[
         template: "fetcher-config",
         wanted: "legacy: {listen: \"[::]:9966\"}",
     },
+    Setting {
+        options: &["--set=serviceMonitor.enabled=true,serviceMonitor.labels.release=prometheus"],
+        template: "monitoring",
+        wanted: "release: prometheus\nspec:\n  selector:\n",
+    },
+    Setting {
+        options: &["--set=dashboard.enabled=true"],
+        template: "monitoring",
+        wanted: "    grafana_dashboard: \"1\"\ndata:\n  kube2hadoop.json: \"{",
+    },
+    Setting {
+        options: &["--set=prometheusRule.enabled=true,prometheusRule.labels.release=prometheus"],
+        template: "alerts",
+        wanted: "release: prometheus\nspec:\n  groups:\n",
+    },
+    Setting {
+        options: &["--set=prometheusRule.enabled=true"],
+        template: "alerts",
+        wanted: "expr: absent(kube2hadoop_webhook_unanswered_total{namespace=\"kube2hadoop\"})\n",
+    },
 ];
 
 /// Each of them.
