@@ -59,6 +59,11 @@ const SETTINGS: &[Setting] = &[
         template: "alerts",
         wanted: "expr: absent(kube2hadoop_webhook_unanswered_total{namespace=\"kube2hadoop\"})\n",
     },
+    Setting {
+        options: &["--set=networkPolicy.dnsPorts={53,5353}"],
+        template: "networkpolicies",
+        wanted: "- {port: 5353, protocol: UDP}\n        - {port: 5353, protocol: TCP}\n    - ports:\n        - {port: 443,",
+    },
 ];
 
 /// Each of them.
