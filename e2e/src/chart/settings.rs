@@ -64,6 +64,11 @@ const SETTINGS: &[Setting] = &[
         template: "networkpolicies",
         wanted: "- {port: 5353, protocol: UDP}\n        - {port: 5353, protocol: TCP}\n    - ports:\n        - {port: 443,",
     },
+    Setting {
+        options: &["--set=fetcher.nodeSelector.pool=hadoop,fetcher.tolerations[0].operator=Exists"],
+        template: "doctor",
+        wanted: "nodeSelector: {\"pool\":\"hadoop\"}\n  tolerations: [{\"operator\":\"Exists\"}]\n",
+    },
 ];
 
 /// Each of them.
