@@ -1,9 +1,10 @@
 //! Kube2Hadoop's own Helm chart, given what an operator of the test bench's Hadoop would give it.
 
+mod refusals;
 mod rendered;
 mod settings;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -70,18 +71,22 @@ pub fn render_outside(url: &str, ca: &str) -> Result<String> {
     process::run(helm.arg(values.path()))
 }
 
-/// Lints the chart with the least values that an installation needs, in either of its forms, and compares what it
-/// renders with what the webhook's own tests take for it, and the three places that tell what is left out.
+/// Lints the chart with the least values that an installation needs, in either of its forms, compares what it renders
+/// with what the webhook's own tests take for it, and the three places that tell what is left out, and tries what single
+/// values change, and what is refused.
 pub fn lint() -> Result<String> {
     toolchain::HELM.build()?;
-    let said = lint_with("lint")? + &lint_with("outside")?;
+    let said = lint_with(&Form::Inside.least_values())?
+        + &lint_with(&Form::Outside.least_values())?
+        + &lint_with(&places::repository().join("deploy/kustomize/values.yaml"))?;
     rendered::compare()?;
     rendered::leaves_out_alike()?;
     settings::are_rendered()?;
+    refusals::say_what_to_set()?;
     Ok(said)
 }
 
-fn lint_with(values: &str) -> Result<String> {
+fn lint_with(values: &Path) -> Result<String> {
     let mut helm = Command::new(toolchain::HELM.binary("helm")?);
     helm.args([
         "lint",
@@ -90,12 +95,24 @@ fn lint_with(values: &str) -> Result<String> {
         "--kube-version",
         KUBE_VERSION,
     ]);
-    helm.arg(chart()).arg("--values").arg(least_values(values));
+    helm.arg(chart()).arg("--values").arg(values);
     process::run(&mut helm)
 }
 
-fn least_values(form: &str) -> PathBuf {
-    chart().join(format!("ci/{form}-values.yaml"))
+/// Where the fetcher runs.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Inside,
+    Outside,
+}
+
+impl Form {
+    fn least_values(self) -> PathBuf {
+        chart().join(match self {
+            Self::Inside => "ci/lint-values.yaml",
+            Self::Outside => "ci/outside-values.yaml",
+        })
+    }
 }
 
 /// `helm test`: the doctor's words; an error with them where it is not content.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{KUBE_VERSION, RELEASE, chart, least_values};
+use super::{Form, KUBE_VERSION, RELEASE, chart};
 use crate::{places, process, toolchain};
 
 const COPY: &str = "webhook/tests/fixtures/webhook.yaml";
@@ -12,7 +12,7 @@ const KEY: &str = "  webhook.yaml: |\n";
 
 /// The webhook's configuration with the least values, and the copy: they must not differ.
 pub(super) fn compare() -> Result<()> {
-    let manifest = manifest("templates/webhook-config.yaml")?;
+    let manifest = manifest_with(Form::Inside, "webhook-config", &[])?;
     let rendered = value(&manifest).context("the webhook's ConfigMap has no key webhook.yaml")?;
     let copy = std::fs::read_to_string(places::repository().join(COPY))?;
     ensure!(
@@ -37,7 +37,7 @@ pub(super) fn leaves_out_alike() -> Result<()> {
         ("webhook-config", signs_nothing),
         ("fetcher-config", gives_nothing),
     ] {
-        let manifest = manifest_with(&format!("templates/{template}.yaml"), &more)?;
+        let manifest = manifest_with(Form::Inside, template, &more)?;
         ensure!(
             manifest.contains(&wanted),
             "{template} has no «{wanted}»:\n{manifest}"
@@ -46,16 +46,15 @@ pub(super) fn leaves_out_alike() -> Result<()> {
     Ok(())
 }
 
-fn manifest(template: &str) -> Result<String> {
-    manifest_with(template, &[])
-}
-
-pub(super) fn manifest_with(template: &str, more: &[&str]) -> Result<String> {
+/// One template with the least values of that form and these options of Helm.
+pub(super) fn manifest_with(form: Form, template: &str, more: &[&str]) -> Result<String> {
     let mut helm = Command::new(toolchain::HELM.binary("helm")?);
     helm.args(["template", RELEASE]).arg(chart());
     helm.args(["--namespace", RELEASE, "--kube-version", KUBE_VERSION]);
-    helm.args(more).args(["--show-only", template, "--values"]);
-    process::run(helm.arg(least_values("lint")))
+    helm.arg("--show-only")
+        .arg(format!("templates/{template}.yaml"));
+    helm.arg("--values").arg(form.least_values()).args(more);
+    process::run(&mut helm)
 }
 
 /// The last key's block of text, which Helm indents by four.
