@@ -84,6 +84,12 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         form: Form::Inside,
+        options: &["--set=fetcher.limits.waiting=4096,ledger.capacity=1000000"],
+        template: "fetcher-config",
+        wanted: "limits: {\"waiting\":4096}\n    ledger:\n      namespace: kube2hadoop-ledger\n      capacity: 1000000\n",
+    },
+    Setting {
+        form: Form::Inside,
         options: &["--set=lifecycle.enabled=false"],
         template: "rbac",
         wanted: "resources: [pods], verbs: [get]}\n  - {apiGroups: [\"\"], resources: [events]",
