@@ -18,7 +18,9 @@ impl Backoff {
         let ceiling = FIRST.saturating_mul(1 << self.tries.min(16)).min(CAP);
         self.tries += 1;
         let share = random as f64 / u64::MAX as f64;
-        retry_after.unwrap_or_default() + ceiling.mul_f64(share)
+        retry_after
+            .unwrap_or_default()
+            .saturating_add(ceiling.mul_f64(share))
     }
 }
 

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::service_account::Bearer;
-use super::settings::Settings;
+use super::settings::{LONGEST_DEADLINE, Settings};
 use super::trust;
 
 /// A Service whose endpoints are gone drops packets: waiting longer for a connection has no use.
@@ -202,16 +202,11 @@ fn host(url: &str) -> String {
     authority.unwrap_or_default().to_owned()
 }
 
-/// Seconds only; a date would need the clocks to agree.
+/// Seconds only; a date would need the clocks to agree. What lies beyond every deadline is as good as the longest.
 fn retry_after(response: &Response<Body>) -> Option<Duration> {
     let value = response.headers().get(header::RETRY_AFTER)?;
-    value
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
+    let seconds: u64 = value.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(LONGEST_DEADLINE)))
 }
 
 fn request_id(response: &Response<Body>) -> Option<String> {

@@ -28,7 +28,7 @@ pub(super) fn obtain(settings: &Settings, exchange: &Exchange) -> Result<TokenRe
         };
         let wait = backoff.next(exchange.random(), failure.retry_after());
         // To wait for a try that cannot be made any more would only hide the reason for longer.
-        if start.elapsed() + wait >= settings.deadline {
+        if start.elapsed().saturating_add(wait) >= settings.deadline {
             return Err(Failure::Deadline {
                 attempt,
                 elapsed: start.elapsed(),

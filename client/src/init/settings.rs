@@ -18,6 +18,9 @@ pub(super) const TOKEN_PATH: &str = "KUBE2HADOOP_TOKEN_PATH";
 pub(super) const DIR: &str = "KUBE2HADOOP_DIR";
 pub(super) const TERMINATION_LOG: &str = "KUBE2HADOOP_TERMINATION_LOG";
 
+/// The longest that anybody may have us try, in seconds.
+pub(super) const LONGEST_DEADLINE: u64 = 3600;
+
 /// Which variable is wrong and what it should be. Values are not quoted: they may have been mixed up.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(crate) enum SettingsError {
@@ -31,7 +34,7 @@ pub(crate) enum SettingsError {
     Ca,
     #[error("{SERVICES} must be a comma separated list of at most {MAX_REQUEST_BYTES} bytes")]
     Services,
-    #[error("{DEADLINE} must be a number from 1 to 3600")]
+    #[error("{DEADLINE} must be a number from 1 to {LONGEST_DEADLINE}")]
     Deadline,
     #[error("{FILE_MODE} must be 0400, 0440 or 0444")]
     FileMode,
@@ -108,7 +111,7 @@ fn request(services: Option<&str>) -> Result<Vec<u8>, SettingsError> {
 fn deadline(text: Option<&str>) -> Result<Duration, SettingsError> {
     let seconds = text.unwrap_or("120").trim().parse::<u64>();
     match seconds {
-        Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
+        Ok(seconds @ 1..=LONGEST_DEADLINE) => Ok(Duration::from_secs(seconds)),
         _ => Err(SettingsError::Deadline),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
 
 use kube2hadoop_client::contract::{Problem, ProblemType, TokenResponse};
 
@@ -81,6 +83,17 @@ fn at_the_deadline_the_last_reason_is_told() {
 #[test]
 fn a_retry_after_beyond_the_deadline_ends_at_once() {
     let fetcher = Fetcher::serve(|_| http("503 Busy", "retry-after: 86400\r\n", ""));
+    assert_failed(&Pod::of(&fetcher), 75, &["HTTP status 503", "attempt 1,"]);
+}
+
+#[test]
+fn a_retry_after_beyond_all_time_ends_at_once_too() {
+    let slow = Duration::from_secs(1);
+    let fetcher = Fetcher::serve(move |_| {
+        thread::sleep(slow);
+        let header = format!("retry-after: {}\r\n", u64::MAX);
+        http("503 Busy", &header, "")
+    });
     assert_failed(&Pod::of(&fetcher), 75, &["HTTP status 503", "attempt 1,"]);
 }
 
