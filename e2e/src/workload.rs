@@ -10,6 +10,9 @@ pub const HADOOP_CLIENT: &str = "kube2hadoop-e2e/hadoop-client:3.4.1";
 /// The image of the init container that the chart injects.
 pub const INIT_IMAGE: &str = "kube2hadoop/client:0.1.0";
 
+/// A script that succeeds where there are tokens, without a JVM: a pod of it is quick.
+pub const HAS_TOKENS: &str = "test -s $HADOOP_TOKEN_FILE_LOCATION";
+
 /// A pod template that runs one shell script in the stock Hadoop client's image.
 pub fn template(script: &str) -> Value {
     json!({

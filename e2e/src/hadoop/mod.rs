@@ -122,13 +122,6 @@ impl SecureHadoop {
         web::anonymous(method, &url)
     }
 
-    /// Makes the standby active, and the active standby, until the answer is dropped.
-    pub fn failover(&self) -> Result<Restored> {
-        let restored = Restored::now()?;
-        namenodes::make_active(restored.active.other())?;
-        Ok(restored)
-    }
-
     /// Leaves both on standby until the answer is dropped.
     pub fn all_standby(&self) -> Result<Restored> {
         let restored = Restored::now()?;
@@ -215,6 +208,11 @@ impl Restored {
         Ok(Self {
             active: active().context("no NameNode is active")?,
         })
+    }
+
+    /// Kills the NameNode that took over, too.
+    pub fn crash_other(&self) -> Result<()> {
+        self.active.other().server().kill()
     }
 
     fn put_back(&self) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What goes wrong on a working day, and whether the person in front of it is told what to change.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::scene::{Scene, annotation, says};
@@ -54,20 +54,30 @@ pub(super) fn an_unreachable_fetcher_is_named(scene: &Scene<'_>) -> Result<()> {
 }
 
 pub(super) fn both_namenodes_standby(scene: &Scene<'_>) -> Result<()> {
-    let _restored = scene.stage.hadoop.all_standby()?;
-    scene.create(&scene.stage.alice, &workload::pod("waiting", "true"))?;
-    let message = scene.init_message("waiting")?;
-    says(&message, &["standby"])
+    let restored = scene.stage.hadoop.all_standby()?;
+    let waiting = workload::pod("waiting", workload::HAS_TOKENS);
+    scene.create(&scene.stage.alice, &waiting)?;
+    scene.init_says("waiting", &["every host of ns1 is standby"])?;
+    drop(restored);
+    scene.succeeded("waiting").map(drop)
 }
 
+/// One is no loss. Of both the pod tells, and gets its tokens when they are back.
 pub(super) fn a_dead_namenode_is_passed_over(scene: &Scene<'_>) -> Result<()> {
-    let _restored = scene.stage.hadoop.failover()?;
+    let crashed = scene.stage.hadoop.crash_active()?;
     scene.create(
         &scene.stage.alice,
         &workload::pod("after", "hdfs dfs -ls /user/alice"),
     )?;
-    match scene.succeeded("after") {
-        Ok(_) => Ok(()),
-        Err(error) => bail!("after a failover: {error:#}"),
-    }
+    let after = scene.succeeded("after");
+    after.context("with one NameNode dead")?;
+    crashed.crash_other()?;
+    let waiting = workload::pod("waiting", workload::HAS_TOKENS);
+    scene.create(&scene.stage.alice, &waiting)?;
+    scene.init_says(
+        "waiting",
+        &["nn1.hadoop.test:9870", "nn2.hadoop.test:9871", "refused"],
+    )?;
+    drop(crashed);
+    scene.succeeded("waiting").map(drop)
 }

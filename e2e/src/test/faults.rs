@@ -12,14 +12,12 @@ use super::silent::SilentNode;
 use super::soak::{Size, soak};
 use crate::process::wait_until;
 use crate::stage::Answer;
-use crate::workload;
+use crate::workload::{self, HAS_TOKENS};
 
 /// Pods on a busy machine, one of whose init containers may have tried for 45 s.
 const ALL_ENDED: Duration = Duration::from_secs(150);
 /// The lease, and a candidate's turn.
 const SUCCEEDED: Duration = Duration::from_secs(45);
-/// Has tokens; a pod that runs no Java is quick.
-const HAS_TOKENS: &str = "test -s $HADOOP_TOKEN_FILE_LOCATION";
 
 /// So many pods at once, each a job of its own.
 fn burst(scene: &Scene<'_>, name: &str, pods: usize) -> Result<()> {

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::scene::{Scene, annotation, says, text};
+use super::scene::{INIT_CONTAINER, Scene, annotation, says, text};
 use crate::workload;
 
 const USER: &str = "kube2hadoop.io/user";
@@ -229,7 +229,7 @@ pub(super) fn somebody_elses_settings_stay(scene: &Scene<'_>) -> Result<()> {
 fn injected(pod: &Value) -> Result<()> {
     let init = text(pod, "/spec/initContainers/0/name");
     ensure!(
-        init == "kube2hadoop-fetch-token",
+        init == INIT_CONTAINER,
         "the first init container is «{init}»"
     );
     ensure!(

@@ -35,8 +35,8 @@ pub(super) fn pods_ask_a_fetcher_outside_the_cluster(scene: &Scene<'_>) -> Resul
         &["Permission denied: user=alice"],
     )?;
     outside.change_certificate("second")?;
-    let has_tokens = "test -s $HADOOP_TOKEN_FILE_LOCATION";
-    scene.create(&stage.alice, &workload::pod("second", has_tokens))?;
+    let second = workload::pod("second", workload::HAS_TOKENS);
+    scene.create(&stage.alice, &second)?;
     scene.succeeded("second")?;
     let said = outside.log()?;
     ensure!(!said.contains("is forbidden"), "it lacks a right:\n{said}");

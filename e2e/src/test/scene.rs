@@ -12,6 +12,9 @@ use crate::stage::{LEDGER, Stage};
 /// How long a pod may take from its creation to its end on two cores that other cases keep busy.
 const POD_DEADLINE: Duration = Duration::from_secs(240);
 
+/// Gets a pod its tokens.
+pub(super) const INIT_CONTAINER: &str = "kube2hadoop-fetch-token";
+
 /// One case's place on the stage.
 pub struct Scene<'a> {
     pub stage: &'a Stage,
@@ -202,6 +205,18 @@ impl<'a> Scene<'a> {
                     .find(|message| !message.is_empty()))
             },
         )
+    }
+
+    /// Waits until the token's init container says all of `parts` about one of its tries.
+    pub fn init_says(&self, pod: &str, parts: &[&str]) -> Result<()> {
+        let what = format!("the init container of {pod} to say {parts:?}");
+        let logs = ["logs", "-n", &self.namespace, pod, "-c", INIT_CONTAINER];
+        wait_until(&what, POD_DEADLINE, || {
+            // Before it starts there is no log.
+            let said = self.admin().run(&logs).unwrap_or_default();
+            let told = |line: &str| parts.iter().all(|part| line.contains(part));
+            Ok(said.lines().any(told).then_some(()))
+        })
     }
 
     /// Prints pod states, events and logs, for whoever reads a failure.
