@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::thread::{self, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 
+use super::operations;
 use super::scene::{Scene, says, text};
 use super::silent::SilentNode;
 use super::soak::{Size, soak};
@@ -211,11 +212,13 @@ pub(super) fn tokens_outlive_an_outage_and_kills(scene: &Scene<'_>) -> Result<()
     let outage = scene.stage.without_api_server()?;
     sleep(Duration::from_secs(20));
     drop(outage);
+    let back = Instant::now();
     let _promptness = scene.stage.killable_fetchers();
     kill_all(scene)?;
     says(
         &scene.succeeded("refreshed")?,
         &["new ones work", "old ones work", "BEGIN CERTIFICATE"],
     )?;
-    says(&scene.succeeded("patient")?, &["during", "late"])
+    says(&scene.succeeded("patient")?, &["during", "late"])?;
+    operations::nothing_is_forbidden_since(scene, back)
 }

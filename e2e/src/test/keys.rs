@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 
+use super::operations;
 use super::scene::{Scene, annotation, says, text};
 use crate::process::wait_until;
 use crate::stage::NAMESPACE;
@@ -99,7 +100,7 @@ pub(super) fn a_rotation_refuses_no_pod_and_a_revocation_its_stamps(
         kid(&scene.get("deployment", "web")?["spec"]["template"])? == new,
         "not stamped anew"
     );
-    Ok(())
+    operations::nothing_is_forbidden_to_the_services(scene)
 }
 
 /// A word in the Secret, as the administrator writes it.

@@ -1,6 +1,6 @@
 //! What an operator relies on: installing, healing, readiness, failure of a part.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
@@ -19,21 +19,36 @@ pub(super) fn the_chart_is_accepted_by_the_api_server(scene: &Scene<'_>) -> Resu
     Ok(())
 }
 
-/// The rights that the chart gives suffice for all that the services do: what RBAC denies them stands in their logs.
 pub(super) fn nothing_is_forbidden_to_the_services(scene: &Scene<'_>) -> Result<()> {
+    nothing_is_forbidden(scene, None)
+}
+
+/// The same of what they have done since then.
+pub(super) fn nothing_is_forbidden_since(scene: &Scene<'_>, then: Instant) -> Result<()> {
+    nothing_is_forbidden(scene, Some(then))
+}
+
+/// The rights that the chart gives suffice for all that the services do: what RBAC denies them stands in their logs.
+fn nothing_is_forbidden(scene: &Scene<'_>, since: Option<Instant>) -> Result<()> {
+    // Nothing seconds are all of time.
+    let seconds = since.map_or(0, |then| then.elapsed().as_secs() + 1);
     for component in ["webhook", "fetcher"] {
         let selector = format!("app.kubernetes.io/component={component}");
         let logs = [
             "logs",
             "--prefix",
             "--tail=-1",
+            &format!("--since={seconds}s"),
             "-n",
             NAMESPACE,
             "-l",
             &selector,
         ];
         let logs = scene.admin().run(&logs)?;
-        ensure!(!logs.is_empty(), "the {component} has logged nothing");
+        ensure!(
+            since.is_some() || !logs.is_empty(),
+            "the {component} has logged nothing"
+        );
         // An API server that has just started does not know its roles yet, and says which it has not found.
         let denied =
             |line: &&str| line.contains("is forbidden: User") && !line.contains("not found");
@@ -51,6 +66,7 @@ fn webhook_configuration(scene: &Scene<'_>) -> Result<Value> {
 }
 
 pub(super) fn the_ca_bundle_heals(scene: &Scene<'_>) -> Result<()> {
+    let began = Instant::now();
     let before = text(
         &webhook_configuration(scene)?,
         "/webhooks/0/clientConfig/caBundle",
@@ -71,7 +87,8 @@ pub(super) fn the_ca_bundle_heals(scene: &Scene<'_>) -> Result<()> {
             "/webhooks/0/clientConfig/caBundle",
         );
         Ok((now == before).then_some(()))
-    })
+    })?;
+    nothing_is_forbidden_since(scene, began)
 }
 
 pub(super) fn replicas_agree_on_one_ca(scene: &Scene<'_>) -> Result<()> {
