@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::dist::Dist;
 use crate::provider::ImageArchive;
@@ -24,6 +24,9 @@ const MARK: &str = "ingredients";
 /// RUN.
 const BASE_PACKAGES: &str =
     "--include=base-files,dash,coreutils,libc-bin,netbase,libgssapi-krb5-2,ca-certificates";
+
+/// Bytes of the client's archive, at most.
+const MOST_OF_CLIENT: u64 = 4_000_000;
 
 /// Builds the images whose binary, Dockerfile or base has changed, and gives all three.
 pub fn build(dist: &Dist, no_install: bool) -> Result<Vec<ImageArchive>> {
@@ -81,6 +84,9 @@ impl Builder {
         let partial = directory.join("partial.tar");
         remove(&partial)?;
         self.archive(dist.directory(), target, &image.name, &partial)?;
+        if target == "client" {
+            is_small(&partial)?;
+        }
         fs::rename(&partial, &image.path)?;
         fs::write(mark, ingredients)?;
         step.done("");
@@ -186,6 +192,16 @@ fn base() -> Result<PathBuf> {
     Ok(base)
 }
 
+/// Every pod that gets tokens has its node pull it.
+fn is_small(client: &Path) -> Result<()> {
+    let bytes = fs::metadata(client)?.len();
+    ensure!(
+        bytes <= MOST_OF_CLIENT,
+        "the client image has grown to {bytes} bytes; it may have {MOST_OF_CLIENT}"
+    );
+    Ok(())
+}
+
 fn dockerfile() -> PathBuf {
     places::repository().join("deploy/Dockerfile")
 }
@@ -200,5 +216,20 @@ fn remove(file: &Path) -> Result<()> {
             bail!("failed to remove {}: {error}", file.display())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_image_that_has_grown_is_refused() {
+        let image = tempfile::NamedTempFile::new().unwrap();
+        image.as_file().set_len(MOST_OF_CLIENT).unwrap();
+        is_small(image.path()).unwrap();
+        image.as_file().set_len(MOST_OF_CLIENT + 1).unwrap();
+        let error = is_small(image.path()).unwrap_err().to_string();
+        assert!(error.contains("4000001"), "{error}");
     }
 }

@@ -76,3 +76,19 @@ impl Drop for ServicesStayOff {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_only_said_where_nothing_may_be_installed() {
+        let error = ensure(&["kube2hadoop-of-no-debian"], true).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "these packages are missing; install them with: \
+             apt-get install --no-install-recommends kube2hadoop-of-no-debian"
+        );
+        ensure(&[], true).unwrap();
+    }
+}
