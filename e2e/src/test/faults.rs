@@ -63,7 +63,7 @@ fn kill_all(scene: &Scene<'_>) -> Result<()> {
 
 /// What killed replicas left is cancelled by those that come after them: the NameNode counts as many tokens as before.
 pub(super) fn killed_fetchers_leak_no_token(scene: &Scene<'_>) -> Result<()> {
-    let size = Size { jobs: 60, kills: 2 };
+    let size = Size { jobs: 40, kills: 2 };
     soak(scene, size).map(drop)
 }
 

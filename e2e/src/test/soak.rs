@@ -1,6 +1,8 @@
-//! Many jobs while replicas are killed in the middle of their requests; then the NameNode is asked what is left.
+//! Many jobs while replicas are killed in the middle of their requests, and their leader while it cancels; then the
+//! NameNode is asked what is left.
 
 use std::fmt;
+use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +14,8 @@ use super::scene::Scene;
 use super::silent::SilentNode;
 use crate::hadoop::LoggedToken;
 use crate::process::wait_until;
-use crate::stage::{Answer, Door, Stage};
+use crate::stage::{Answer, Door, Replica, Stage};
+use crate::workload;
 
 /// Jobs that ask in one go.
 const WAVE: usize = 20;
@@ -33,7 +36,7 @@ pub struct Size {
     /// Jobs, each with tokens of its own.
     #[arg(long, default_value_t = 300)]
     pub jobs: usize,
-    /// Replicas of the fetcher that are killed while jobs ask.
+    /// Replicas of the fetcher that are killed while jobs ask; one more is while it cancels.
     #[arg(long, default_value_t = 10)]
     pub kills: usize,
 }
@@ -60,6 +63,15 @@ pub struct Kill {
 }
 
 impl Kill {
+    fn of(replica: Replica, at: u64) -> Self {
+        Self {
+            pod: replica.pod,
+            address: replica.address,
+            at,
+            lost: Vec::new(),
+        }
+    }
+
     /// Whether a token was on its way to this replica, or just arrived, when that died.
     fn explains(&self, token: &LoggedToken) -> bool {
         let since = self.at.saturating_sub(millis(UNRECORDED));
@@ -116,19 +128,18 @@ pub(super) fn soak(scene: &Scene<'_>, size: Size) -> Result<Seen> {
     let mut left = size.jobs;
     while left > 0 {
         let jobs = left.min(WAVE);
-        let items: Vec<Value> = (left - jobs..left)
-            .map(|number| node.pod(&format!("job-{number}")))
-            .collect();
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
-        scene.create(&scene.stage.alice, &list)?;
-        let bearers = scene.silent_tokens(&node, jobs)?;
+        let bearers = make(scene, &node, left - jobs..left)?;
         let turn = seen.kills.len();
         let wave = wave(scene.stage, &bearers, (turn < size.kills).then_some(turn))?;
         seen.kills.extend(wave.kill);
         seen.broken_off += wave.broken_off;
-        scene.end_silent_pods()?;
         left -= jobs;
+        // The last two end together: there shall be much to cancel.
+        if left > WAVE {
+            scene.end_silent_pods()?;
+        }
     }
+    seen.kills.push(kill_while_cancelling(scene, began)?);
     wait_until("the ledger to be empty", CLEARED, || {
         Ok(scene.ledger()?.is_empty().then_some(()))
     })?;
@@ -141,6 +152,40 @@ pub(super) fn soak(scene: &Scene<'_>, size: Size) -> Result<Seen> {
         Ok((now <= seen.tokens_before + lost).then_some(now))
     })?;
     Ok(seen)
+}
+
+/// Makes a wave's pods, each a job of its own, and gives their bearer tokens.
+fn make(scene: &Scene<'_>, node: &SilentNode<'_>, numbers: Range<usize>) -> Result<Vec<String>> {
+    let (jobs, wave) = (numbers.len(), numbers.start.to_string());
+    let items: Vec<Value> = numbers
+        .map(|number| {
+            let mut pod = node.pod(&format!("job-{number}"));
+            workload::set(&mut pod, "/metadata/labels", "wave", &wave);
+            pod
+        })
+        .collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    scene.create(&scene.stage.alice, &list)?;
+    scene.silent_tokens_of(node, &format!("wave={wave}"), jobs)
+}
+
+/// Ends all pods, and kills who leads when that has begun to cancel their tokens.
+fn kill_while_cancelling(scene: &Scene<'_>, began: u64) -> Result<Kill> {
+    let stage = scene.stage;
+    let cancelled = || {
+        let tokens = stage.hadoop.tokens_since(began)?;
+        anyhow::Ok(tokens.iter().filter(|token| token.cancelled).count())
+    };
+    let before = cancelled()?;
+    scene.end_silent_pods()?;
+    let leader = wait_until("a leader to cancel", CLEARED, || {
+        // Looked up first: there is no time afterwards.
+        let leader = stage.leader()?;
+        Ok(leader.filter(|_| cancelled().is_ok_and(|now| now > before)))
+    })?;
+    let at = now()?;
+    leader.kill()?;
+    Ok(Kill::of(leader, at))
 }
 
 /// Gives each token that was not cancelled to the kill that explains it; how many there are.
@@ -205,12 +250,8 @@ fn kill(stage: &Stage, turn: usize) -> Result<Option<Kill>> {
     ensure!(!replicas.is_empty(), "no replica of the fetcher is there");
     let replica = replicas.swap_remove(turn % replicas.len());
     let at = now()?;
-    Ok(replica.kill().is_ok().then(|| Kill {
-        pod: replica.pod,
-        address: replica.address,
-        at,
-        lost: Vec::new(),
-    }))
+    let killed = replica.kill().is_ok();
+    Ok(killed.then(|| Kill::of(replica, at)))
 }
 
 /// Asks as a pod's client would; how often it got nothing.
