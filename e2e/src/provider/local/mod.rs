@@ -2,6 +2,7 @@
 //!
 //! Everything has its own root, sockets and ports, so that it gets in nobody's way and can be removed again.
 
+mod alone;
 mod cgroups;
 mod control_plane;
 mod dns;
@@ -14,12 +15,14 @@ mod node;
 mod pause;
 mod pki;
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+
+use alone::Alone;
 
 use super::{ImageArchive, Provider};
 use crate::kubectl::Kubectl;
@@ -74,36 +77,25 @@ impl Local {
         }
         packages::ensure(&PACKAGES, self.no_install)?;
         toolchain::KUBERNETES.build()?;
-        toolchain::COREDNS.build()?;
-        for directory in [
-            places::state(),
-            places::run(),
-            places::logs(),
-            places::kubeconfigs(),
-        ] {
-            fs::create_dir_all(&directory)
-                .with_context(|| format!("failed to make {}", directory.display()))?;
-        }
-        Ok(())
+        toolchain::COREDNS.build()
     }
 }
 
-/// Waits for another run's `up` or `down` to end, and keeps the next one waiting.
-fn alone() -> Result<File> {
-    let file = File::create(lock())?;
-    file.lock().context("failed to lock the state directory")?;
-    Ok(file)
-}
-
-fn lock() -> PathBuf {
-    places::state().join("lock")
+/// Others must wait meanwhile: a `down` removes them.
+fn directories() -> Result<()> {
+    for directory in [places::run(), places::logs(), places::kubeconfigs()] {
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("failed to make {}", directory.display()))?;
+    }
+    Ok(())
 }
 
 impl Provider for Local {
     fn up(&self) -> Result<()> {
         self.prepare()?;
-        let _alone = alone()?;
+        let _alone = Alone::in_state(&places::state())?;
         neighbours::ensure_none()?;
+        directories()?;
         network::up()?;
         pki::ensure()?;
         control_plane::up()?;
@@ -114,8 +106,7 @@ impl Provider for Local {
     }
 
     fn down(&self) -> Result<()> {
-        fs::create_dir_all(places::state())?;
-        let alone = alone()?;
+        let alone = Alone::in_state(&places::state())?;
         let step = progress::step("removing the cluster");
         for daemon in DAEMONS.iter().rev() {
             process::stop(daemon)?;
@@ -127,10 +118,7 @@ impl Provider for Local {
         leftovers::remove()?;
         network::down()?;
         leftovers::remove_directories()?;
-        drop(alone);
-        fs::remove_file(lock())?;
-        // Hadoop's state may still lie there.
-        let _ = fs::remove_dir(places::state());
+        alone.forget()?;
         step.done("the cache stays");
         Ok(())
     }
