@@ -173,8 +173,10 @@ impl HadoopError {
             Self::Unreachable { .. }
             | Self::AllStandby { .. }
             | Self::NotReady { .. }
+            | Self::TicketRefused { .. }
+            | Self::Failed { .. }
             | Self::BadAnswer { .. } => true,
-            Self::Kerberos(error) => error.no_kdc(),
+            Self::Kerberos(error) => error.no_kdc() || error.of_one_host(),
             _ => false,
         }
     }

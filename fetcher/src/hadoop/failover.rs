@@ -56,6 +56,8 @@ impl Hosts {
                 Err(error) if error.next_host() || also(&error) => {
                     failed.push((host.base().to_owned(), error));
                 }
+                // No host was asked.
+                Err(error @ HadoopError::Kerberos(_)) => return Err(error),
                 decided => {
                     self.active.store(index, Ordering::Relaxed);
                     return decided.map(|answer| (answer, host));

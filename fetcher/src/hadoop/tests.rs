@@ -220,6 +220,37 @@ async fn standby_and_dead_namenodes_are_passed_over_and_remembered() {
     );
 }
 
+/// Its clock or its keytab is wrong, somebody else answers in its place, or what it rests on is away.
+#[tokio::test]
+async fn a_namenode_that_takes_no_ticket_or_fails_is_passed_over_and_remembered() {
+    const FAILED: Recorded = (
+        500,
+        r#"{"RemoteException":{"exception":"IOException","message":"x"}}"#,
+    );
+    let [refuses, poses, fails] = std::array::from_fn(|_| Fake::default());
+    *refuses.replays.lock().unwrap() = 100;
+    *poses.impostor.lock().unwrap() = true;
+    *fails.always.lock().unwrap() = Some(FAILED);
+    for (bad, reason) in [
+        (refuses, "ticket-refused"),
+        (poses, "kerberos-not-mutual"),
+        (fails, "hadoop-failed"),
+    ] {
+        let (bad, first) = bad.start().await;
+        let (_, last) = Fake::default().start().await;
+        let kerberos = Arc::new(FakeKerberos::default());
+        let negotiate = Arc::clone(&kerberos);
+        let services = from_text(&ha_text(&[first, last]), negotiate);
+        let tried = || (*kerberos.tickets.lock().unwrap(), bad.asked(""));
+        issue(&services, "ns1").await.unwrap();
+        let before = tried();
+        issue(&services, "ns1").await.unwrap();
+        assert_eq!(tried(), before, "{reason}");
+        let error = issue(&ha(&[first, closed()]), "ns1").await.unwrap_err();
+        assert_eq!(error.reason(), reason);
+    }
+}
+
 #[tokio::test]
 async fn without_an_active_namenode_the_error_says_why() {
     let standby = Fake::default();

@@ -89,6 +89,15 @@ impl SpnegoError {
         )
     }
 
+    /// Whether it is about the server that was called: another one may have a principal, or prove who it is.
+    #[must_use]
+    pub fn of_one_host(&self) -> bool {
+        matches!(
+            self,
+            Self::ServerUnknown { .. } | Self::NotMutual { .. } | Self::NoTicket { .. }
+        )
+    }
+
     /// Stable name: a metric label.
     #[must_use]
     pub fn reason(&self) -> &'static str {

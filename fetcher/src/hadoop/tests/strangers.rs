@@ -187,10 +187,12 @@ async fn a_stranger_is_an_error_in_one_short_line_and_in_time() {
 /// Half of an operator's configuration is wrong, and the other half works.
 #[tokio::test]
 async fn a_stranger_is_passed_over_for_a_namenode() {
-    for (what, words) in strange_answers() {
-        let (_, namenode) = Fake::default().start().await;
-        let services = impatient(&[stranger(From::Token, words).await, namenode]);
-        let issued = issue(&services, "ns1").await;
-        assert!(issued.is_ok(), "{what}: {:?}", issued.err());
+    for from in [From::Login, From::Token] {
+        for (what, words) in strange_answers() {
+            let (_, namenode) = Fake::default().start().await;
+            let services = impatient(&[stranger(from, words).await, namenode]);
+            let issued = issue(&services, "ns1").await;
+            assert!(issued.is_ok(), "{what}: {:?}", issued.err());
+        }
     }
 }
