@@ -10,6 +10,7 @@ use thiserror::Error;
 
 mod checks;
 pub mod configured;
+pub mod health;
 pub mod pressure;
 
 use crate::hadoop::HadoopError;

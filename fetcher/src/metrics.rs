@@ -76,7 +76,7 @@ pub struct Metrics {
     pub hadoop_checks: Family<OutcomeLabel, Counter>,
     /// Tokens in answers to pods; the issues among them are few where jobs share.
     pub handed_out: Family<ServiceLabel, Counter>,
-    /// 1 while the service's last call failed.
+    /// 1 while the service gives no tokens.
     pub hadoop_degraded: Family<ServiceLabel, Gauge>,
     /// Calls for new tokens that wait for their turn.
     pub hadoop_waiting: Family<ServiceLabel, Gauge>,
@@ -175,7 +175,7 @@ impl Metrics {
         );
         to.register(
             "hadoop_degraded",
-            "1 while a service's last call failed",
+            "1 while a service gives no tokens, as calls for them show, or a look once a minute",
             self.hadoop_degraded.clone(),
         );
         to.register(

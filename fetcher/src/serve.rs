@@ -28,6 +28,7 @@ use crate::guarded::{self, Guarded};
 use crate::http::{Service, Turns, legacy, router};
 use crate::issue::Issuer;
 use crate::issue::configured::{Configured, SetupError};
+use crate::issue::health::Health;
 use crate::ledger::{Ledger, Rules, Sharing};
 use crate::lifecycle;
 use crate::lifecycle::deeds::Services;
@@ -73,8 +74,9 @@ pub(crate) async fn run(config: Config, file: File) -> Result<(), ServeError> {
     let (changes, standing) = Standing::new(&config);
     let readiness = Readiness::new();
     let read_once = ReadOnce::of(&config);
-    let configured = Configured::new(&config, standing.deny.clone(), metrics.clone())?
-        .remarking(readiness.clone());
+    let health = Health::new(metrics.clone(), readiness.clone());
+    let configured =
+        Configured::new(&config, standing.deny.clone(), metrics.clone())?.telling(health.clone());
     let services = configured.token_services();
     let issuer: Arc<dyn Issuer> = Arc::new(configured);
     let clients = Clients::try_default().await.map_err(ServeError::Client)?;
@@ -85,6 +87,7 @@ pub(crate) async fn run(config: Config, file: File) -> Result<(), ServeError> {
     };
     let shutdown = Shutdown::on_signals();
     tokio::spawn(read_once.follow(metrics.clone(), shutdown.clone()));
+    tokio::spawn(health.follow(services.clone(), shutdown.clone()));
     let followed = Followed::new(file, Changes::LIVE, metrics.reloads.clone());
     tokio::spawn(followed.follow(move |file| changes.put_in_force(file), shutdown.clone()));
     let parts = Parts {

@@ -65,11 +65,7 @@ impl Kms {
     async fn providers(&self, user: Option<&HadoopUser>) -> Result<Vec<KeyProvider>, HadoopError> {
         let asked = self.file_systems.iter().map(|it| it.key_provider(user));
         let (answers, failed) = self.with_what_they_said(join_all(asked).await);
-        let mut found: Vec<KeyProvider> = Vec::new();
-        for answer in answers {
-            let provider = self.provider(answer)?;
-            found.extend(provider.filter(|it| !found.contains(it)));
-        }
+        let found = self.distinct(answers)?;
         match failed {
             Some(error) if found.is_empty() => Err(error),
             Some(error) => {
@@ -95,6 +91,28 @@ impl Kms {
             }
         }
         (said.iter().flatten().cloned().collect(), failed)
+    }
+
+    /// As all of them said last; they are asked only while one has said nothing yet.
+    async fn last_providers(&self) -> Result<Vec<KeyProvider>, HadoopError> {
+        let said = self
+            .said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match said.into_iter().collect::<Option<Vec<_>>>() {
+            Some(all) => self.distinct(all),
+            None => self.providers(None).await,
+        }
+    }
+
+    fn distinct(&self, answers: Vec<KeyProviderAnswer>) -> Result<Vec<KeyProvider>, HadoopError> {
+        let mut found: Vec<KeyProvider> = Vec::new();
+        for answer in answers {
+            let provider = self.provider(answer)?;
+            found.extend(provider.filter(|it| !found.contains(it)));
+        }
+        Ok(found)
     }
 
     fn provider(&self, answer: KeyProviderAnswer) -> Result<Option<KeyProvider>, HadoopError> {
@@ -281,6 +299,18 @@ impl TokenService for Kms {
                 used => used.map(drop),
             };
             issued::known(used)
+        }
+        .boxed()
+    }
+
+    fn answers(&self) -> BoxFuture<'_, Result<(), HadoopError>> {
+        async {
+            let request = Request::new(Method::OPTIONS, PATH);
+            for provider in self.last_providers().await? {
+                let hosts = self.hosts(&provider);
+                hosts.call(&self.caller, &request, None, |_| false).await?;
+            }
+            Ok(())
         }
         .boxed()
     }

@@ -161,4 +161,8 @@ impl TokenService for ResourceManagers {
         }
         .boxed()
     }
+
+    fn answers(&self) -> BoxFuture<'_, Result<(), HadoopError>> {
+        async { self.call(&Request::get(METRICS), None).await.map(drop) }.boxed()
+    }
 }

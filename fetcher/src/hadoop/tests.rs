@@ -9,6 +9,7 @@ use super::spnego::Negotiate;
 use super::{HadoopError, HadoopServices, Issued, Settings};
 use fake::{DeadKerberos, Fake, FakeKerberos, INTERVAL, ISSUED, LIFE, Recorded};
 
+mod answers;
 mod fake;
 mod file_systems;
 mod kerberos;

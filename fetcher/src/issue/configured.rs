@@ -14,6 +14,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use super::checks::{Checks, Verdict};
+use super::health::Health;
 use super::pressure::{Busy, Place, Pressure};
 use super::{IssueFailure, Issued, Issuer};
 use crate::chain;
@@ -47,8 +48,7 @@ pub struct Configured {
     pressure: BTreeMap<ServiceName, Pressure>,
     checks: BTreeMap<ServiceName, Checks>,
     metrics: Metrics,
-    /// Where it is told which service does not answer; for jobs that have tokens that is no matter.
-    health: Readiness,
+    health: Health,
 }
 
 impl Configured {
@@ -90,14 +90,14 @@ impl Configured {
                 .collect(),
             names,
             client_conf,
+            health: Health::new(metrics.clone(), Readiness::new()),
             metrics,
-            health: Readiness::new(),
         })
     }
 
-    /// Remarks there on services that do not answer: a replica without Kerberos is not dead.
+    /// Says there which services give no tokens.
     #[must_use]
-    pub fn remarking(mut self, health: Readiness) -> Self {
+    pub fn telling(mut self, health: Health) -> Self {
         self.health = health;
         self
     }
@@ -129,13 +129,7 @@ impl Configured {
             .hadoop_issues
             .get_or_create(&OutcomeLabel { outcome })
             .inc();
-        let degraded = issued.as_ref().err().filter(|error| error.retryable());
-        self.metrics
-            .hadoop_degraded
-            .get_or_create(&label)
-            .set(degraded.is_some().into());
-        let remark = degraded.map(|error| chain::text(error));
-        self.health.remark(name.as_str(), remark);
+        self.health.issued(name, issued.as_ref().err());
         if let Err(error) = &issued {
             tracing::warn!(service = %name, user = %user, error = chain::text(error), "no token issued");
         }

@@ -73,6 +73,18 @@ async fn a_token_is_issued_renewed_and_cancelled_by_who_leads() {
     assert_eq!((standby.asked(""), leader.asked("doAs=alice")), (1, 1));
 }
 
+#[tokio::test]
+async fn only_who_leads_answers() {
+    let standby = Fake::default();
+    *standby.always.lock().unwrap() = Some(STANDBY_MANAGER);
+    let (_, first) = standby.start().await;
+    let (_, second) = Fake::default().start().await;
+    let answers = async |services: HadoopServices| services.get("yarn").unwrap().answers().await;
+    let error = answers(yarn(&[first])).await.unwrap_err();
+    assert_eq!(error.reason(), "hadoop-standby");
+    answers(yarn(&[first, second])).await.unwrap();
+}
+
 /// A standby denies every token, too.
 #[tokio::test]
 async fn a_token_is_unknown_only_where_who_leads_says_so() {
