@@ -7,6 +7,12 @@ use thiserror::Error;
 use super::host::HostPort;
 
 const PORT: u16 = 9600;
+const KMS: &str = "kms://";
+
+/// Whether it is a KMS: other key providers (jceks) have no tokens.
+pub(super) fn has_tokens(uri: &str) -> bool {
+    uri.starts_with(KMS)
+}
 
 /// `kms://https@host1;host2:9600/kms`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +40,7 @@ impl FromStr for KeyProvider {
 
 impl KeyProvider {
     fn parse(uri: &str) -> Option<Self> {
-        let (scheme, rest) = uri.strip_prefix("kms://")?.split_once('@')?;
+        let (scheme, rest) = uri.strip_prefix(KMS)?.split_once('@')?;
         let scheme = match scheme {
             "http" => "http",
             "https" => "https",

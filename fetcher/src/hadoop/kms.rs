@@ -14,7 +14,7 @@ use super::failover::Hosts;
 use super::http::{Host, Login, Request};
 use super::interval::Interval;
 use super::issued::{self, encode};
-use super::key_provider::{InvalidKeyProvider, KeyProvider};
+use super::key_provider::{self, InvalidKeyProvider, KeyProvider};
 use super::label;
 use super::product::Product;
 use super::webhdfs::{KeyProviderAnswer, WebHdfs};
@@ -65,15 +65,7 @@ impl Kms {
     async fn providers(&self, user: Option<&HadoopUser>) -> Result<Vec<KeyProvider>, HadoopError> {
         let asked = self.file_systems.iter().map(|it| it.key_provider(user));
         let (answers, failed) = self.with_what_they_said(join_all(asked).await);
-        let found = self.distinct(answers)?;
-        match failed {
-            Some(error) if found.is_empty() => Err(error),
-            Some(error) => {
-                tracing::warn!(%error, "a file system did not say which KMS it uses");
-                Ok(found)
-            }
-            None => Ok(found),
-        }
+        self.named(answers, failed)
     }
 
     /// Answers, with the last one of who gives none now, and why there is none at all.
@@ -101,18 +93,32 @@ impl Kms {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         match said.into_iter().collect::<Option<Vec<_>>>() {
-            Some(all) => self.distinct(all),
+            Some(all) => self.named(all, None),
             None => self.providers(None).await,
         }
     }
 
-    fn distinct(&self, answers: Vec<KeyProviderAnswer>) -> Result<Vec<KeyProvider>, HadoopError> {
+    /// Each KMS once. A file system that names none that can be asked, or says nothing, stands only for itself.
+    fn named(
+        &self,
+        answers: Vec<KeyProviderAnswer>,
+        mut failed: Option<HadoopError>,
+    ) -> Result<Vec<KeyProvider>, HadoopError> {
         let mut found: Vec<KeyProvider> = Vec::new();
         for answer in answers {
-            let provider = self.provider(answer)?;
-            found.extend(provider.filter(|it| !found.contains(it)));
+            match self.provider(answer) {
+                Ok(provider) => found.extend(provider.filter(|it| !found.contains(it))),
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(found)
+        match failed {
+            Some(error) if found.is_empty() => Err(error),
+            Some(error) => {
+                tracing::warn!(%error, "a file system did not say which KMS it uses");
+                Ok(found)
+            }
+            None => Ok(found),
+        }
     }
 
     fn provider(&self, answer: KeyProviderAnswer) -> Result<Option<KeyProvider>, HadoopError> {
@@ -121,6 +127,7 @@ impl Kms {
             KeyProviderAnswer::None => None,
             KeyProviderAnswer::Unknown => self.configured.clone(),
         };
+        let uri = uri.filter(|uri| key_provider::has_tokens(uri));
         let provider = uri.map(|uri| uri.parse()).transpose();
         provider.map_err(|error: InvalidKeyProvider| HadoopError::BadAnswer {
             host: NAME.into(),

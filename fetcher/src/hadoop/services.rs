@@ -14,6 +14,7 @@ use super::client_conf::ClientConf;
 use super::client_krb5;
 use super::conf::{Cluster, ClusterError, Conf, ConfError};
 use super::http::{Host, Http};
+use super::key_provider;
 use super::kms::Kms;
 use super::realms::Realms;
 use super::resolver::Resolver;
@@ -72,14 +73,14 @@ pub struct HadoopServices {
     client_conf: BTreeMap<String, Vec<u8>>,
 }
 
-/// What clients of old find their KMS by; other key providers (jceks) have no tokens. The first is the one that pods get.
-fn key_provider(conf: &Conf) -> Option<String> {
+/// What clients of old find their KMS by. The first is the one that pods get.
+fn configured_kms(conf: &Conf) -> Option<String> {
     let keys = [
         "dfs.encryption.key.provider.uri",
         "hadoop.security.key.provider.path",
     ];
     let mut uris = keys.into_iter().filter_map(|key| conf.get(key));
-    uris.find(|uri| uri.starts_with("kms://"))
+    uris.find(|uri| key_provider::has_tokens(uri))
 }
 
 /// `kms` is nothing where no KMS tokens are wanted.
@@ -156,7 +157,7 @@ impl HadoopServices {
             renewer: settings.renewer.clone(),
             deny: settings.deny.clone(),
         });
-        let kms = settings.kms.then(|| key_provider(&conf));
+        let kms = settings.kms.then(|| configured_kms(&conf));
         let (services, kms) = services(&caller, &cluster, kms);
         let mut client_conf = ClientConf::new(&conf).files();
         if let Some(ca_file) = &settings.ca_file {

@@ -29,9 +29,12 @@ impl Two {
     /// A KMS that the file system of this index names.
     async fn kms_of(&self, index: usize) -> Arc<Fake> {
         let (kms, address) = Fake::default().start().await;
-        let uri = format!("kms://http@{address}/kms");
-        *self.namenodes[index].key_provider.lock().unwrap() = uri;
+        self.names(index, &format!("kms://http@{address}/kms"));
         kms
+    }
+
+    fn names(&self, index: usize, uri: &str) {
+        *self.namenodes[index].key_provider.lock().unwrap() = uri.into();
     }
 
     fn say(&self, index: usize, recorded: Option<Recorded>) {
@@ -68,6 +71,31 @@ async fn one_that_is_down_does_not_mean_that_there_is_no_kms() {
         1
     );
     assert_eq!(kms.asked("GETDELEGATIONTOKEN"), 2);
+}
+
+/// Keys in a file need no tokens.
+#[tokio::test]
+async fn a_key_provider_that_is_no_kms_is_none() {
+    let two = Two::start().await;
+    two.names(0, "jceks://file@/a");
+    assert_eq!(issue(&two.services, "kms").await.unwrap().tokens.len(), 0);
+    two.kms_of(1).await;
+    let issued = issue(&two.services, "kms").await.unwrap();
+    assert_eq!(issued.distinct().len(), 1);
+}
+
+#[tokio::test]
+async fn a_kms_whose_address_is_broken_does_not_take_anothers_keys_away() {
+    let two = Two::start().await;
+    two.names(0, "kms://http@kms.test:x/kms");
+    let error = issue(&two.services, "kms").await.unwrap_err().to_string();
+    assert!(
+        error.contains("key.provider.path on the NameNodes"),
+        "{error}"
+    );
+    two.kms_of(1).await;
+    let issued = issue(&two.services, "kms").await.unwrap();
+    assert_eq!(issued.distinct().len(), 1);
 }
 
 #[tokio::test]
