@@ -38,10 +38,24 @@ pub(super) struct Kms {
     /// As the configuration says, for file systems that cannot say it: routers, and Hadoop before 2.9.
     configured: Option<String>,
     /// By URI; kept for the sessions.
-    known: Mutex<BTreeMap<String, Arc<Hosts>>>,
+    known: Mutex<BTreeMap<String, Arc<Known>>>,
     /// What each file system said last, in their order, for when it is down.
     said: Mutex<Vec<Option<KeyProviderAnswer>>>,
+}
+
+/// One key provider: its members, and what they have in common.
+struct Known {
+    hosts: Hosts,
     interval: Interval,
+}
+
+impl Known {
+    fn new(provider: &KeyProvider) -> Self {
+        Self {
+            hosts: Hosts::new(NAME, Product::Kms, hosts_of(provider)),
+            interval: Interval::assumed(DAY),
+        }
+    }
 }
 
 impl Kms {
@@ -56,7 +70,6 @@ impl Kms {
             file_systems,
             configured,
             known: Mutex::default(),
-            interval: Interval::assumed(DAY),
         }
     }
 
@@ -135,13 +148,12 @@ impl Kms {
         })
     }
 
-    fn hosts(&self, provider: &KeyProvider) -> Arc<Hosts> {
+    fn known(&self, provider: &KeyProvider) -> Arc<Known> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            known
-                .entry(provider.uri().to_owned())
-                .or_insert_with(|| Arc::new(Hosts::new(NAME, Product::Kms, hosts_of(provider)))),
-        )
+        let one = known
+            .entry(provider.uri().to_owned())
+            .or_insert_with(|| Arc::new(Known::new(provider)));
+        Arc::clone(one)
     }
 
     /// Each member of each, with no session yet.
@@ -184,13 +196,13 @@ impl Kms {
         let texts = label::texts(&labels, &self.caller.resolver).await?;
         let (name, renewer) = (encode(user.as_str()), encode(&self.caller.renewer));
         let query = format!("{PATH}?op=GETDELEGATIONTOKEN&doAs={name}&renewer={renewer}");
-        let hosts = self.hosts(provider);
+        let Known { hosts, interval } = &*self.known(provider);
         let request = Request::get(&query);
         let call = hosts.call(&self.caller, &request, Some(user.as_str()), |_| false);
         let (answer, host) = call.await?;
         let (token, identifier) = issued::token(&answer, host.base(), user)?;
         let copies = label::copies(&token, texts, host.base())?;
-        issued::complete(self, &self.interval, copies, &identifier).await
+        issued::complete(self, interval, copies, &identifier).await
     }
 
     /// The KMS of a token is what its service text says. Without a shared store only the member that
@@ -210,7 +222,7 @@ impl Kms {
                     perhaps_a_stranger: false,
                 })?;
         let query = issued::token_query(PATH, operation, token);
-        let hosts = self.hosts(&provider);
+        let Known { hosts, .. } = &*self.known(&provider);
         let request = Request::put(&query);
         let call = hosts.call(&self.caller, &request, None, HadoopError::lost);
         let (answer, host) = call.await?;
@@ -298,8 +310,10 @@ impl TokenService for Kms {
             };
             let text = token.to_url_string();
             let options = Request::new(Method::OPTIONS, PATH).secret(issued::OWNER, text.expose());
-            let (hosts, request) = (self.hosts(&provider), options.by_token());
-            let call = hosts.call(&self.caller, &request, None, HadoopError::lost);
+            let (known, request) = (self.known(&provider), options.by_token());
+            let call = known
+                .hosts
+                .call(&self.caller, &request, None, HadoopError::lost);
             let used = match call.await {
                 // One that is away may have issued it; one that has its key knows what became of it, asked to renew it.
                 Err(error) if error.next_host() => self.on_token(RENEW, token).await.map(drop),
@@ -314,7 +328,7 @@ impl TokenService for Kms {
         async {
             let request = Request::new(Method::OPTIONS, PATH);
             for provider in self.last_providers().await? {
-                let hosts = self.hosts(&provider);
+                let Known { hosts, .. } = &*self.known(&provider);
                 hosts.call(&self.caller, &request, None, |_| false).await?;
             }
             Ok(())
@@ -328,7 +342,7 @@ impl TokenService for Kms {
                 return Vec::new();
             };
             let query = issued::token_query(PATH, RENEW, token);
-            let hosts = self.hosts(&provider);
+            let Known { hosts, .. } = &*self.known(&provider);
             let answers = hosts.each(&self.caller, &Request::put(&query)).await;
             let strangers = answers
                 .into_iter()

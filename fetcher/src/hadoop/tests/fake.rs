@@ -37,6 +37,8 @@ pub(super) struct Fake {
     /// Told every time.
     pub(super) always: Mutex<Option<Recorded>>,
     pub(super) key_provider: Mutex<String>,
+    /// By how many milliseconds its interval is longer than [`INTERVAL`].
+    pub(super) longer: Mutex<u64>,
     /// Sessions so far; only the last one's cookie counts.
     pub(super) logins: Mutex<u32>,
     /// Refuses so many tickets as replays.
@@ -128,7 +130,8 @@ impl Fake {
             // A KMS describes itself.
             ("OPTIONS", _) => response(200, "<application/>"),
             ("PUT", query) if query.contains("op=RENEW") => {
-                response(200, &format!("{{\"long\":{}}}", ISSUED + INTERVAL))
+                let until = ISSUED + INTERVAL + *self.longer.lock().unwrap();
+                response(200, &format!("{{\"long\":{until}}}"))
             }
             ("PUT", query) if query.contains("op=CANCEL") => response(200, ""),
             ("POST", query) if query.contains("doAs=") => {

@@ -107,3 +107,16 @@ async fn the_token_of_one_kms_is_taken_back_where_another_gives_none() {
     assert_eq!(good.asked("GETDELEGATIONTOKEN"), 1);
     assert_eq!(good.asked("PUT op=CANCEL"), 1);
 }
+
+#[tokio::test]
+async fn each_kms_has_an_interval_of_its_own() {
+    let two = Two::start().await;
+    let [first, second] = [two.kms_of(0).await, two.kms_of(1).await];
+    *first.longer.lock().unwrap() = 60_000;
+    for _ in 0..2 {
+        let issued = issue(&two.services, "kms").await.unwrap();
+        assert_eq!(issued.expires_at, ISSUED + INTERVAL);
+    }
+    let renewals = [first, second].map(|it| it.asked("PUT op=RENEW"));
+    assert_eq!(renewals, [1, 1]);
+}
