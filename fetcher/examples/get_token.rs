@@ -32,6 +32,7 @@ async fn main() -> Result<()> {
         principal,
         renewer,
         ca_file: None,
+        require_https: false,
         krb5_conf: String::new(),
         kms: true,
         timeout: Duration::from_secs(10),

@@ -83,6 +83,7 @@ fn settings(args: &Args) -> Result<Settings> {
         principal: args.principal.clone(),
         renewer: renewer.to_owned(),
         ca_file: args.ca.clone(),
+        require_https: false,
         krb5_conf: fs::read_to_string(&args.krb5).context("no krb5.conf")?,
         kms: true,
         timeout: Duration::from_secs(20),

@@ -77,6 +77,7 @@ pub(crate) async fn run(config: Config, file: File) -> Result<(), ServeError> {
     let health = Health::new(metrics.clone(), readiness.clone());
     let configured =
         Configured::new(&config, standing.deny.clone(), metrics.clone())?.telling(health.clone());
+    configured.warn_of_http();
     let services = configured.token_services();
     let issuer: Arc<dyn Issuer> = Arc::new(configured);
     let clients = Clients::try_default().await.map_err(ServeError::Client)?;

@@ -108,6 +108,7 @@ impl World {
             principal: "k2h@EXAMPLE.COM".into(),
             renewer: "k2h".into(),
             ca_file: None,
+            require_https: false,
             krb5_conf: String::new(),
             kms: true,
             timeout: Duration::from_secs(3),

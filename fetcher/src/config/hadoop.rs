@@ -21,6 +21,9 @@ pub struct HadoopSource {
     /// PEM bundle for services of Hadoop that serve https with a private CA.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// Refuse services of Hadoop that serve http: our session there, and the tokens, go over the wire.
+    #[serde(default)]
+    pub require_https: bool,
     #[serde(default)]
     pub kms: Kms,
     /// Limit of one call to one host.

@@ -4,6 +4,7 @@ use super::{Finding, clock};
 use crate::chain;
 use crate::config::Config;
 use crate::hadoop::HadoopServices;
+use crate::hadoop::http::Host;
 use crate::hadoop::keytab::{Keytab, KeytabError};
 use crate::hadoop::spnego::{Principal, Spnego};
 
@@ -20,6 +21,7 @@ pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Fin
         Ok(kms) => servers.extend(kms),
         Err(error) => findings.push(Finding::bad("kms", chain::text(&error))),
     }
+    findings.push(wire(&servers));
     for server in &servers {
         let ticket = spnego.probe(server.name()).await;
         let check = format!("ticket for HTTP/{}", server.name());
@@ -30,6 +32,21 @@ pub(super) async fn check(config: &Config, services: &HadoopServices) -> Vec<Fin
     }
     findings.extend(clock::check(services, &servers).await);
     findings
+}
+
+/// It is the operator's choice whom the network is trusted with.
+fn wire(servers: &[Host]) -> Finding {
+    let plain = servers.iter().filter(|server| server.is_plain());
+    let plain: Vec<_> = plain.map(Host::base).collect();
+    let detail = match &plain[..] {
+        [] => "every server is reached by https".into(),
+        _ => format!(
+            "{} by http: who sees the wire has our session there, and the tokens; serve https, and set \
+             hadoop.requireHttps",
+            plain.join(", ")
+        ),
+    };
+    Finding::good("wire to hadoop", detail)
 }
 
 fn keytab(config: &Config, named: Option<&str>) -> Result<String, KeytabError> {

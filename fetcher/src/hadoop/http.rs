@@ -2,7 +2,6 @@
 //!
 //! A cookie jar is no use: the KMS sets its cookie for a directory only, and an empty one on errors.
 
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use super::patience::Patience;
 use super::realms::Realms;
 use super::remote::{self, Answer};
 use super::spnego::{Negotiate, SpnegoError};
-use super::trust::{self, HttpSetupError};
+use super::trust::{self, HttpSetupError, Trust};
 
 /// Far above any answer of ours; a mistaken address may serve anything.
 const MAX_BODY: usize = 1024 * 1024;
@@ -88,6 +87,28 @@ impl Host {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What gives its address.
+    #[must_use]
+    pub fn setting(&self) -> &str {
+        &self.setting
+    }
+
+    /// Whether it is reached by http: who sees the wire has our session there, and the tokens.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.base.starts_with("http:")
+    }
+
+    /// Tells so in the log.
+    pub fn warn_if_plain(&self) {
+        if self.is_plain() {
+            tracing::warn!(
+                server = self.base,
+                "reached by http: who sees the wire has our session there, and the tokens; hadoop.requireHttps refuses it"
+            );
+        }
     }
 
     fn cookie(&self) -> Option<Cookie> {
@@ -188,13 +209,14 @@ impl Http {
     /// # Errors
     /// CA certificates that cannot be read.
     pub fn new(
-        ca_file: Option<&Path>,
+        trust: Trust<'_>,
         timeout: Duration,
         negotiate: Arc<dyn Negotiate>,
         realms: Realms,
     ) -> Result<Self, HttpSetupError> {
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(trust::client_config(ca_file)?)
+            .tls_backend_preconfigured(trust::client_config(trust.ca_file)?)
+            .https_only(trust.https_only)
             .redirect(Policy::none())
             .no_proxy()
             .connect_timeout(timeout.min(Duration::from_secs(5)))
@@ -337,6 +359,9 @@ fn describe(error: reqwest::Error) -> String {
     let text = crate::chain::text(&error);
     if text.contains("UnknownIssuer") {
         return format!("{text}; put its CA into hadoop.caFile (the chart's hadoop.ca)");
+    }
+    if text.contains("URL scheme is not allowed") {
+        return "it is reached by http, and hadoop.requireHttps is true: serve https there".into();
     }
     if error.is_timeout() {
         "no answer in time".into()

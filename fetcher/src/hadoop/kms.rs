@@ -51,8 +51,10 @@ struct Known {
 
 impl Known {
     fn new(provider: &KeyProvider) -> Self {
+        let hosts = hosts_of(provider);
+        hosts.iter().for_each(Host::warn_if_plain);
         Self {
-            hosts: Hosts::new(NAME, Product::Kms, hosts_of(provider)),
+            hosts: Hosts::new(NAME, Product::Kms, hosts),
             interval: Interval::assumed(DAY),
         }
     }

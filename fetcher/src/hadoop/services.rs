@@ -20,7 +20,7 @@ use super::realms::Realms;
 use super::resolver::Resolver;
 use super::resource_manager::{self, ResourceManagers};
 use super::spnego::{InvalidPrincipal, Negotiate, Principal, Spnego};
-use super::trust::HttpSetupError;
+use super::trust::{HttpSetupError, Trust};
 use super::truststore::{self, TruststoreError};
 use super::webhdfs::{self, WebHdfs};
 use super::{HadoopError, TokenService};
@@ -36,6 +36,8 @@ pub struct Settings {
     pub renewer: String,
     /// PEM bundle of private CAs for services of Hadoop that serve https.
     pub ca_file: Option<PathBuf>,
+    /// Whether servers that are reached by http are refused.
+    pub require_https: bool,
     /// Text of the site's krb5.conf, of which pods get what concerns clients, and which tells hosts' realms; empty if
     /// there is none.
     pub krb5_conf: String,
@@ -60,6 +62,10 @@ pub enum SetupError {
     Http(#[from] HttpSetupError),
     #[error(transparent)]
     Truststore(#[from] TruststoreError),
+    #[error(
+        "hadoop.requireHttps is true, and {server} is reached by http: serve https there, and say so in the Hadoop configuration ({setting})"
+    )]
+    PlainHttp { server: String, setting: String },
     #[error("hadoop.renewer is empty: give the short name of our principal")]
     Renewer,
 }
@@ -114,6 +120,15 @@ fn services(
     (all, kms)
 }
 
+fn servers(cluster: &Cluster) -> impl Iterator<Item = Host> {
+    let namenodes = cluster.services.iter().flat_map(|it| &it.namenodes);
+    let managers = cluster.yarn.iter().flat_map(|it| &it.managers);
+    namenodes
+        .map(|namenode| webhdfs::host(&namenode.web))
+        .chain(cluster.gateways.iter().map(|it| webhdfs::host(&it.web)))
+        .chain(managers.map(|manager| resource_manager::host(&manager.web)))
+}
+
 impl HadoopServices {
     /// Reads the configuration and makes the services; no host is contacted.
     ///
@@ -148,10 +163,19 @@ impl HadoopServices {
         }
         let conf = Conf::read_dir(&settings.conf_dir)?;
         let cluster = Cluster::from_conf(&conf)?;
-        let (ca_file, timeout) = (settings.ca_file.as_deref(), settings.timeout);
+        let trust = Trust {
+            ca_file: settings.ca_file.as_deref(),
+            https_only: settings.require_https,
+        };
+        if let Some(server) = servers(&cluster).find(|it| trust.https_only && it.is_plain()) {
+            return Err(SetupError::PlainHttp {
+                server: server.base().to_owned(),
+                setting: server.setting().to_owned(),
+            });
+        }
         let realms = Realms::of_site(&settings.krb5_conf, principal.realm());
         let caller = Arc::new(Caller {
-            http: Http::new(ca_file, timeout, negotiate, realms)?,
+            http: Http::new(trust, settings.timeout, negotiate, realms)?,
             resolver,
             principal: principal.short_name().to_owned(),
             renewer: settings.renewer.clone(),
@@ -188,17 +212,7 @@ impl HadoopServices {
 
     /// Every server that is asked for tokens, with no session yet; but for the KMS, of which only a NameNode knows.
     pub fn servers(&self) -> impl Iterator<Item = Host> {
-        let namenodes = self.cluster.services.iter().flat_map(|it| &it.namenodes);
-        let managers = self.cluster.yarn.iter().flat_map(|it| &it.managers);
-        namenodes
-            .map(|namenode| webhdfs::host(&namenode.web))
-            .chain(
-                self.cluster
-                    .gateways
-                    .iter()
-                    .map(|it| webhdfs::host(&it.web)),
-            )
-            .chain(managers.map(|manager| resource_manager::host(&manager.web)))
+        servers(&self.cluster)
     }
 
     /// Every KMS that the file systems name, with no session yet.

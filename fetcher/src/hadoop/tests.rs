@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube2hadoop_stamp::{DenyList, HadoopUser};
+use tempfile::TempDir;
 
 use super::resolver::Resolver;
 use super::spnego::Negotiate;
@@ -17,6 +18,7 @@ mod key_providers;
 mod known;
 mod names;
 mod parted_kms;
+mod plain_http;
 mod strangers;
 mod yarn;
 
@@ -68,23 +70,37 @@ fn with_resolver(
     timeout: Duration,
     resolver: Resolver,
 ) -> HadoopServices {
+    let dir = written(files);
+    let settings = Settings {
+        timeout,
+        ..settings(&dir)
+    };
+    HadoopServices::with_resolver(&settings, negotiate, resolver).unwrap()
+}
+
+/// A directory of configuration files with these properties.
+fn written(files: &[(&str, &str)]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let secure = property("hadoop.security.authentication", "kerberos");
     for (file, text) in files {
         let xml = format!("<configuration>{secure}{text}</configuration>");
         std::fs::write(dir.path().join(file), xml).unwrap();
     }
-    let settings = Settings {
-        conf_dir: dir.path().into(),
+    dir
+}
+
+fn settings(conf: &TempDir) -> Settings {
+    Settings {
+        conf_dir: conf.path().into(),
         principal: "k2h@EXAMPLE.COM".into(),
         renewer: "k2h".into(),
         ca_file: None,
+        require_https: false,
         krb5_conf: String::new(),
         kms: true,
-        timeout,
+        timeout: Duration::from_secs(5),
         deny: tokio::sync::watch::channel(DenyList::default()).1,
-    };
-    HadoopServices::with_resolver(&settings, negotiate, resolver).unwrap()
+    }
 }
 
 /// Name service `ns1` of these NameNodes.

@@ -27,6 +27,15 @@ pub enum HttpSetupError {
     Client(#[from] reqwest::Error),
 }
 
+/// What a server has to show.
+#[derive(Debug, Clone, Copy)]
+pub struct Trust<'a> {
+    /// Private CAs; without a file, those of the system.
+    pub ca_file: Option<&'a Path>,
+    /// Not even asked are servers that are reached by http.
+    pub https_only: bool,
+}
+
 /// The certificates of a PEM file, at least one.
 ///
 /// # Errors

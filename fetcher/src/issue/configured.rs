@@ -102,6 +102,11 @@ impl Configured {
         self
     }
 
+    /// Tells of servers that are reached by http; of a KMS when it is first heard of.
+    pub fn warn_of_http(&self) {
+        self.services.servers().for_each(|it| it.warn_if_plain());
+    }
+
     /// The services themselves, for what happens to tokens after they were issued.
     #[must_use]
     pub fn token_services(&self) -> BTreeMap<ServiceName, Arc<dyn TokenService>> {
@@ -222,6 +227,7 @@ pub fn settings(config: &Config, deny: watch::Receiver<DenyList>) -> Settings {
         principal: source.principal.clone(),
         renewer: source.renewer().to_owned(),
         ca_file: source.ca_file.clone(),
+        require_https: source.require_https,
         krb5_conf: krb5_conf(),
         kms: source.kms == Kms::Auto,
         timeout: Duration::from_secs(source.timeout_seconds),

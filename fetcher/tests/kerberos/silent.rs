@@ -24,6 +24,7 @@ pub(crate) fn services(conf: &Path, krb5_conf: String) -> HadoopServices {
         principal: format!("{OURS}@{REALM}"),
         renewer: OURS.into(),
         ca_file: None,
+        require_https: false,
         krb5_conf,
         kms: false,
         timeout: LIMIT,
