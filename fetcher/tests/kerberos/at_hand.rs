@@ -1,7 +1,7 @@
 //! A KDC that falls silent after it gave a ticket: whose server takes that needs none.
 
 use std::fs;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::time::Instant;
 
 use axum::Router;
@@ -24,12 +24,7 @@ use crate::silent::{self, LIMIT, OURS};
 fn process() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    listener.set_nonblocking(true).unwrap();
-    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-    runtime.spawn(axum::serve(listener, Router::new().fallback(accept)).into_future());
-    let services = services(port);
+    let services = services(listen(Router::new().fallback(accept)).port());
     let alice = "alice".parse().unwrap();
     serve(|name| {
         let service = services.get(name).unwrap();
@@ -38,8 +33,18 @@ fn process() {
     });
 }
 
+/// Serves it in the background, on a free port.
+pub(crate) fn listen(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    tokio::spawn(axum::serve(listener, router).into_future());
+    address
+}
+
 /// Takes every ticket, and believes no cookie: who asks must log in each time.
-async fn accept(headers: HeaderMap) -> Response {
+pub(crate) async fn accept(headers: HeaderMap) -> Response {
     let said = headers
         .get(AUTHORIZATION)
         .map(|value| value.to_str().unwrap());

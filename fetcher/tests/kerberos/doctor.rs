@@ -8,6 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::kdc::{Kdc, REALM, free_address};
+use crate::process::Process;
 
 const OURS: &str = "kube2hadoop";
 const TICKET: &str = "ticket for HTTP/localhost";
@@ -18,6 +19,8 @@ struct Told {
     krb5_conf: PathBuf,
     keytab: PathBuf,
     principal: String,
+    /// Where the NameNode's web server is: nowhere, as tickets for it can be had all the same.
+    web: String,
 }
 
 impl Told {
@@ -26,6 +29,7 @@ impl Told {
             krb5_conf: kdc.conf_of(&[kdc.address()]),
             keytab: kdc.keytab_of(OURS),
             principal: format!("{OURS}@{REALM}"),
+            web: free_address(),
         }
     }
 
@@ -33,7 +37,7 @@ impl Told {
     fn finding(&self, check: &str) -> (bool, String) {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("fetcher.yaml");
-        write_hadoop_conf(directory.path());
+        write_hadoop_conf(directory.path(), &self.web);
         let conf_dir = directory.path().display();
         let text = format!(
             "hadoop: {{confDir: {conf_dir}, principal: '{}'}}",
@@ -50,6 +54,8 @@ impl Told {
             .env("KUBECONFIG", "/nonexistent")
             .output()
             .unwrap();
+        // There is no API server, whatever becomes of the rest.
+        assert_eq!(output.status.code(), Some(1));
         let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
         let mut all = findings.as_array().unwrap().iter();
         let found = all.find(|it| it["check"] == check);
@@ -75,10 +81,9 @@ pub(crate) fn site(properties: &[(&str, &str)]) -> String {
     format!("<configuration>{properties}</configuration>")
 }
 
-/// A NameNode that is never up: tickets for it can be had all the same.
-pub(crate) fn write_hadoop_conf(directory: &Path) {
-    let nobody = free_address();
-    let (_, port) = nobody.rsplit_once(':').unwrap();
+/// Of one NameNode, whose web server has the port of this address.
+pub(crate) fn write_hadoop_conf(directory: &Path, web: &str) {
+    let (_, port) = web.rsplit_once(':').unwrap();
     let core = site(&[
         ("fs.defaultFS", "hdfs://localhost:8020"),
         ("hadoop.security.authentication", "kerberos"),
@@ -165,4 +170,20 @@ fn a_kdc_that_is_away_is_not_one_that_is_unknown() {
         ..well
     };
     unknown.complains(TICKET, &["no KDC is known for the realm", "add the realm"]);
+}
+
+#[test]
+fn a_server_whose_clock_is_wrong_is_told_by_how_much() {
+    const CLOCK: &str = "clock of localhost";
+    let kdc = Kdc::start();
+    let mut told = Told::well(&kdc);
+    kdc.export("HTTP/localhost", &told.keytab);
+    let mut server = Process::start("skewed::process", &told.krb5_conf, &told.keytab);
+    told.web = server.answer("-240");
+    told.complains(CLOCK, &["s behind ours", "Kerberos allows 300 s", "NTP"]);
+    server.answer("240");
+    told.complains(CLOCK, &["s ahead of ours", "NTP"]);
+    server.answer("0");
+    let (good, detail) = told.finding(CLOCK);
+    assert!(good, "{detail}");
 }

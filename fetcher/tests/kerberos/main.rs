@@ -14,6 +14,7 @@ mod kdc;
 mod long_lived;
 mod process;
 mod silent;
+mod skewed;
 
 use std::time::{Duration, Instant};
 

@@ -10,7 +10,7 @@ use kube2hadoop_fetcher::hadoop::{HadoopServices, Settings};
 use kube2hadoop_stamp::DenyList;
 
 use crate::doctor::write_hadoop_conf;
-use crate::kdc::{Kdc, REALM};
+use crate::kdc::{Kdc, REALM, free_address};
 use crate::process::{Process, serve};
 use crate::wait_until;
 
@@ -39,7 +39,7 @@ pub(crate) fn services(conf: &Path, krb5_conf: String) -> HadoopServices {
 fn process() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let conf = tempfile::tempdir().unwrap();
-    write_hadoop_conf(conf.path());
+    write_hadoop_conf(conf.path(), &free_address());
     let services = services(conf.path(), String::new());
     let hdfs = services.get("localhost").unwrap();
     let alice = "alice".parse().unwrap();
