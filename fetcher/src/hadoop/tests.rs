@@ -316,6 +316,8 @@ async fn a_token_that_is_gone_is_cancelled() {
     let (ns1, token) = (services.get("ns1").unwrap(), &issued.tokens[0].1);
     ns1.cancel(token).await.unwrap();
     assert!(ns1.renew(token).await.unwrap_err().lost());
+    // The empty cookie of its answers ends no session.
+    assert_eq!(*namenode.logins.lock().unwrap(), 1);
 }
 
 #[tokio::test]

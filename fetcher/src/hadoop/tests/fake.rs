@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::http::header::{AUTHORIZATION, COOKIE, SET_COOKIE, WWW_AUTHENTICATE};
-use ::http::{HeaderMap, Method, StatusCode, Uri};
+use ::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -23,6 +23,7 @@ use crate::hadoop::spnego::{Exchange, Negotiate, SpnegoError};
 pub(super) const ISSUED: u64 = 1_700_000_000_000;
 pub(super) const INTERVAL: u64 = 60_000;
 pub(super) const LIFE: u64 = 180_000;
+const NO_COOKIE: &str = "hadoop.auth=; Path=/";
 /// How long a ticket serves.
 const TICKET: Duration = Duration::from_secs(36_000);
 
@@ -107,7 +108,12 @@ impl Fake {
             .pop_front()
             .or(*self.always.lock().unwrap());
         if let Some((status, body)) = recorded {
-            return response(status, body);
+            let mut answer = response(status, body);
+            // As a KMS does with what it refuses, though the session goes on.
+            answer
+                .headers_mut()
+                .insert(SET_COOKIE, HeaderValue::from_static(NO_COOKIE));
+            return answer;
         }
         match (method.as_str(), query) {
             ("GET", query) if query.contains("op=GETDELEGATIONTOKEN") => {
@@ -181,7 +187,7 @@ async fn answer(
             .insert(WWW_AUTHENTICATE, "Negotiate".parse().unwrap());
         answer
             .headers_mut()
-            .insert(SET_COOKIE, "hadoop.auth=; Path=/".parse().unwrap());
+            .insert(SET_COOKIE, HeaderValue::from_static(NO_COOKIE));
         return answer;
     }
     fake.operate(&method, query)
