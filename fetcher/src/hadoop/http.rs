@@ -2,16 +2,15 @@
 //!
 //! A cookie jar is no use: the KMS sets its cookie for a directory only, and an empty one on errors.
 
-use std::sync::{Arc, PoisonError, RwLock};
+mod headers;
+mod host;
+mod request;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::header::{
-    AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
-    WWW_AUTHENTICATE,
-};
-use ::http::{Method, StatusCode};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use ::http::StatusCode;
+use ::http::header::{CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::redirect::Policy;
 use zeroize::Zeroizing;
 
@@ -21,179 +20,16 @@ use super::realms::Realms;
 use super::remote::{self, Answer};
 use super::spnego::{Negotiate, SpnegoError};
 use super::trust::{self, HttpSetupError, Trust};
+use headers::{Cookie, Header};
+
+pub use host::{Host, Login};
+pub(super) use request::Request;
 
 /// Far above any answer of ours; a mistaken address may serve anything.
 const MAX_BODY: usize = 1024 * 1024;
 /// Idle connections are dropped before Jetty closes them under a request.
 const IDLE: Duration = Duration::from_secs(8);
 const MAX_REPLAYS: u32 = 3;
-
-type Cookie = Arc<Zeroizing<String>>;
-
-/// One server, and our session with it.
-pub struct Host {
-    /// `http(s)://host:port`, and for the KMS its path.
-    base: String,
-    /// For `HTTP@name`.
-    name: String,
-    /// What gives the address, for messages.
-    setting: String,
-    login: Login,
-    cookie: RwLock<Option<Cookie>>,
-    /// One login at a time; who waits takes the cookie that it brought.
-    logging_in: tokio::sync::Mutex<()>,
-}
-
-/// What is asked only for its cookie; the KMS sets none on GETDELEGATIONTOKEN.
-#[derive(Debug, Clone)]
-pub struct Login {
-    pub method: Method,
-    pub path: &'static str,
-}
-
-impl Login {
-    pub(super) const fn get(path: &'static str) -> Self {
-        let method = Method::GET;
-        Self { method, path }
-    }
-}
-
-impl Host {
-    /// A host at `base` (scheme, name and port), not logged in at yet; `name` and `setting` are for messages.
-    #[must_use]
-    pub fn new(
-        base: impl Into<String>,
-        name: impl Into<String>,
-        setting: impl Into<String>,
-        login: Login,
-    ) -> Self {
-        Self {
-            base: base.into(),
-            name: name.into(),
-            setting: setting.into(),
-            login,
-            cookie: RwLock::default(),
-            logging_in: tokio::sync::Mutex::default(),
-        }
-    }
-
-    /// For messages.
-    #[must_use]
-    pub fn base(&self) -> &str {
-        &self.base
-    }
-
-    /// Its name in Kerberos: `HTTP/name`.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What gives its address.
-    #[must_use]
-    pub fn setting(&self) -> &str {
-        &self.setting
-    }
-
-    /// Whether it is reached by http: who sees the wire has our session there, and the tokens.
-    #[must_use]
-    pub fn is_plain(&self) -> bool {
-        self.base.starts_with("http:")
-    }
-
-    /// Tells so in the log.
-    pub fn warn_if_plain(&self) {
-        if self.is_plain() {
-            tracing::warn!(
-                server = self.base,
-                "reached by http: who sees the wire has our session there, and the tokens; hadoop.requireHttps refuses it"
-            );
-        }
-    }
-
-    fn cookie(&self) -> Option<Cookie> {
-        self.cookie
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn unreachable(&self, reason: impl std::fmt::Display) -> HadoopError {
-        HadoopError::Unreachable {
-            service: self.base.clone(),
-            tried: format!("{}: {reason}; {}", self.base, self.setting),
-        }
-    }
-}
-
-/// What is asked of one host, and of the next.
-pub(super) struct Request<'a> {
-    method: Method,
-    /// Path and query.
-    path: &'a str,
-    json: Option<String>,
-    secret: Option<Header>,
-    logs_in: bool,
-}
-
-type Header = (HeaderName, HeaderValue);
-
-impl<'a> Request<'a> {
-    pub(super) fn new(method: Method, path: &'a str) -> Self {
-        Self {
-            method,
-            path,
-            json: None,
-            secret: None,
-            logs_in: true,
-        }
-    }
-
-    pub(super) fn get(path: &'a str) -> Self {
-        Self::new(Method::GET, path)
-    }
-
-    pub(super) fn put(path: &'a str) -> Self {
-        Self::new(Method::PUT, path)
-    }
-
-    /// With a body.
-    pub(super) fn json(self, json: String) -> Self {
-        Self {
-            json: Some(json),
-            ..self
-        }
-    }
-
-    /// With a header that nobody may see.
-    pub(super) fn secret(self, name: HeaderName, value: &str) -> Self {
-        let value = secret_header(value);
-        Self {
-            secret: value.map(|value| (name, value)),
-            ..self
-        }
-    }
-
-    /// Without anything of ours: it holds a token, and who it is for is what that says. Needs no KDC.
-    pub(super) fn by_token(self) -> Self {
-        Self {
-            logs_in: false,
-            ..self
-        }
-    }
-
-    pub(super) fn is_by_token(&self) -> bool {
-        !self.logs_in
-    }
-
-    pub(super) fn method(&self) -> &Method {
-        &self.method
-    }
-
-    pub(super) fn cancels(&self) -> bool {
-        self.path.contains("op=CANCELDELEGATIONTOKEN")
-    }
-}
 
 /// One client for all hosts.
 pub struct Http {
@@ -235,7 +71,7 @@ impl Http {
     pub(super) async fn date(&self, host: &Host) -> Result<Option<String>, HadoopError> {
         let cookie = self.session(host, None).await?;
         let login = Request::new(host.login.method.clone(), host.login.path);
-        let (headers, _) = self.send(host, &login, cookie_header(&cookie)).await?;
+        let (headers, _) = self.send(host, &login, headers::session(&cookie)).await?;
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         Ok(date.map(str::to_owned))
     }
@@ -253,13 +89,13 @@ impl Http {
             Some(cookie) => cookie,
             None => self.session(host, None).await?,
         };
-        let answer = self.send(host, request, cookie_header(&cookie)).await?.1;
+        let answer = self.send(host, request, headers::session(&cookie)).await?.1;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         // The server restarted, or the cookie's ten hours are over.
         let cookie = self.session(host, Some(&cookie)).await?;
-        let answer = self.send(host, request, cookie_header(&cookie)).await?.1;
+        let answer = self.send(host, request, headers::session(&cookie)).await?.1;
         if answer.status == StatusCode::UNAUTHORIZED {
             return Err(remote::ticket_refused(&host.base, &answer));
         }
@@ -289,7 +125,7 @@ impl Http {
                 other => break other?,
             }
         };
-        *host.cookie.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&cookie));
+        host.keep(Arc::clone(&cookie));
         Ok(cookie)
     }
 
@@ -297,14 +133,13 @@ impl Http {
     async fn exchange(&self, host: &Host) -> Result<Cookie, HadoopError> {
         let started = self.patience.start(&*self.negotiate, &host.name).await;
         let started = started.map_err(Arc::new)?;
-        let token = Zeroizing::new(format!("Negotiate {}", STANDARD.encode(started.token())));
-        let header = secret_header(&token).map(|value| (AUTHORIZATION, value));
+        let ticket = headers::ticket(started.token());
         let login = Request::new(host.login.method.clone(), host.login.path);
-        let (headers, answer) = self.send(host, &login, header).await?;
-        let Some(cookie) = auth_cookie(&headers) else {
+        let (told, answer) = self.send(host, &login, ticket).await?;
+        let Some(cookie) = headers::auth_cookie(&told) else {
             return Err(remote::ticket_refused(&host.base, &answer));
         };
-        let proof = server_token(&headers).ok_or_else(|| SpnegoError::NotMutual {
+        let proof = headers::server_token(&told).ok_or_else(|| SpnegoError::NotMutual {
             host: host.name.clone(),
             text: "its answer has no Kerberos token".into(),
         });
@@ -367,71 +202,5 @@ fn describe(error: reqwest::Error) -> String {
         "no answer in time".into()
     } else {
         text
-    }
-}
-
-fn cookie_header(cookie: &Cookie) -> Option<Header> {
-    secret_header(cookie).map(|value| (COOKIE, value))
-}
-
-fn secret_header(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
-/// `hadoop.auth=…` with its value, quotes and all; an empty value is Hadoop's way to say «no cookie».
-fn auth_cookie(headers: &HeaderMap) -> Option<Zeroizing<String>> {
-    headers.get_all(SET_COOKIE).iter().find_map(|header| {
-        let pair = header.to_str().ok()?.split(';').next()?.trim();
-        let value = pair.strip_prefix("hadoop.auth=")?;
-        (!value.trim_matches('"').is_empty()).then(|| Zeroizing::new(pair.to_owned()))
-    })
-}
-
-fn server_token(headers: &HeaderMap) -> Option<Vec<u8>> {
-    headers.get_all(WWW_AUTHENTICATE).iter().find_map(|header| {
-        let token = header.to_str().ok()?.strip_prefix("Negotiate ")?.trim();
-        STANDARD
-            .decode(token)
-            .ok()
-            .filter(|token| !token.is_empty())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn empty_cookies_are_no_cookies() {
-        let read = |lines: &[&'static str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append(SET_COOKIE, HeaderValue::from_static(line));
-            }
-            auth_cookie(&headers).map(|cookie| cookie.to_string())
-        };
-        assert_eq!(read(&["hadoop.auth=; Path=/; HttpOnly"]), None);
-        assert_eq!(read(&["hadoop.auth=\"\"; Path=/"]), None);
-        assert_eq!(read(&["other=1"]), None);
-        let cookie = read(&[
-            "a=b",
-            "hadoop.auth=\"u=k&p=k@R&s=x=\"; Path=/kms/v1/; Secure",
-        ]);
-        assert_eq!(cookie.unwrap(), "hadoop.auth=\"u=k&p=k@R&s=x=\"");
-    }
-
-    #[test]
-    fn a_bare_negotiate_is_no_proof() {
-        let read = |line| {
-            server_token(&HeaderMap::from_iter([(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static(line),
-            )]))
-        };
-        assert_eq!(read("Negotiate"), None);
-        assert_eq!(read("Negotiate !"), None);
-        assert_eq!(read("Negotiate b2s=").unwrap(), b"ok");
     }
 }
