@@ -210,3 +210,6 @@ impl Metrics {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

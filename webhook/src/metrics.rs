@@ -151,26 +151,66 @@ pub(crate) fn name(outcome: Outcome) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::identity::Server;
     use crate::review::Answer;
+
+    fn decision(template_key: Option<&str>) -> Decision {
+        Decision {
+            answer: Answer::default(),
+            outcome: Outcome::Kept,
+            user: None,
+            rule: Some(Rule::Template),
+            template_key: template_key.map(str::to_owned),
+        }
+    }
+
+    fn text_of(registry: &Registry) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+        text
+    }
 
     #[test]
     fn the_key_that_a_template_needs_is_counted() {
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         for template_key in [Some("old"), None, Some("old")] {
-            let decision = Decision {
-                answer: Answer::default(),
-                outcome: Outcome::Kept,
-                user: None,
-                rule: Some(Rule::Template),
-                template_key: template_key.map(str::to_owned),
-            };
-            metrics.decided(&decision, Duration::ZERO);
+            metrics.decided(&decision(template_key), Duration::ZERO);
         }
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let text = text_of(&registry);
         let line = r#"kube2hadoop_webhook_templates_by_kid_total{kid="old"} 2"#;
         assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
+    fn the_dashboard_asks_for_metrics_that_there_are() {
+        let dashboard = include_str!("../../deploy/chart/kube2hadoop/dashboard.json");
+        let words = dashboard.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+        let asked: BTreeSet<_> = words
+            .filter(|word| word.starts_with("kube2hadoop_webhook_"))
+            .collect();
+        assert!(asked.len() >= 5, "{asked:?}");
+
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        // A family shows itself from its first label on.
+        metrics.decided(&decision(None), Duration::ZERO);
+        metrics.ldap.asked(None, Duration::ZERO);
+        let server = Server {
+            host: "ldap.test".into(),
+            port: 636,
+            start_tls: false,
+        };
+        metrics.ldap.failed(&server);
+        let text = text_of(&registry);
+        let shown: BTreeSet<_> = text
+            .lines()
+            .filter_map(|line| line.split(['{', ' ']).next())
+            .collect();
+        let missing: Vec<_> = asked.difference(&shown).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

@@ -44,6 +44,14 @@ async fn a_stamped_pod_gets_its_tokens() {
         (notice.reason.as_str(), notice.warning),
         ("TokenIssued", false)
     );
+    for name in ["ns1", "kms"] {
+        let label = ServiceLabel {
+            service: name.into(),
+        };
+        let handed_out = &bench.service.metrics.handed_out;
+        assert_eq!(handed_out.get_or_create(&label).get(), 1, "{name}");
+    }
+    assert_eq!(bench.service.metrics.ledger_keys.get(), 2);
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ impl Metrics {
         metrics
     }
 
-    pub(super) fn asked(&self, answer: Option<bool>, took: Duration) {
+    pub(crate) fn asked(&self, answer: Option<bool>, took: Duration) {
         let outcome = match answer {
             Some(true) => "granted",
             Some(false) => "refused",
@@ -70,7 +70,7 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    pub(super) fn failed(&self, server: &Server) {
+    pub(crate) fn failed(&self, server: &Server) {
         let server = server.to_string();
         self.failures.get_or_create(&ServerLabel { server }).inc();
     }

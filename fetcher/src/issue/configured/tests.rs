@@ -24,7 +24,8 @@ async fn namenode(cancelled: String) -> SocketAddr {
     address
 }
 
-fn issuer(namenode: SocketAddr, metrics: Metrics) -> Configured {
+/// Of a file system with this NameNode, for a principal that no KDC knows.
+pub(crate) fn issuer(namenode: SocketAddr, metrics: Metrics) -> Configured {
     let dir = tempfile::tempdir().unwrap();
     let property = |name: &str, value: &str| {
         format!("<property><name>{name}</name><value>{value}</value></property>")
@@ -35,7 +36,7 @@ fn issuer(namenode: SocketAddr, metrics: Metrics) -> Configured {
     let xml = format!("<configuration>{properties}</configuration>");
     std::fs::write(dir.path().join("core-site.xml"), xml).unwrap();
     let text = format!(
-        "hadoop: {{principal: k2h@NO.SUCH.REALM, confDir: {}}}",
+        "hadoop: {{principal: k2h@NO.SUCH.REALM, confDir: {}, limits: {{concurrency: 1}}}}",
         dir.path().display()
     );
     let config: Config = serde_yaml_ng::from_str(&text).unwrap();
@@ -62,4 +63,33 @@ async fn without_a_kdc_it_is_known_and_counted_which_tokens_hadoop_knows() {
             .get_or_create(&OutcomeLabel { outcome });
         assert_eq!(counted.get(), 1, "{outcome}");
     }
+}
+
+#[tokio::test]
+async fn who_waits_and_what_comes_of_a_call_is_counted() {
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = issuer(closed.local_addr().unwrap(), metrics.clone());
+    drop(closed);
+    let (alice, service) = ("alice".parse().unwrap(), &issuer.services()[0]);
+    let label = ServiceLabel::of(service);
+    let waiting = || metrics.hadoop_waiting.get_or_create(&label).get();
+
+    let turn = issuer.turn(&alice, service).await.unwrap();
+    let mut second = issuer.turn(&alice, service);
+    assert!(futures::poll!(&mut second).is_pending());
+    assert_eq!(waiting(), 1);
+    drop(second);
+    assert_eq!(waiting(), 0, "who gives up waits no more");
+
+    let failure = issuer.issue(&alice, service).await.unwrap_err();
+    drop(turn);
+    let outcome = failure.reason();
+    let issues = &metrics.hadoop_issues;
+    assert_eq!(issues.get_or_create(&OutcomeLabel { outcome }).get(), 1);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let seconds = format!("kube2hadoop_fetcher_hadoop_seconds_count{{service=\"{service}\"}} 1");
+    assert!(text.contains(&seconds), "{text}");
 }

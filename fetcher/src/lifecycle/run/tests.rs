@@ -54,12 +54,23 @@ async fn tokens_live_as_long_as_their_job_and_no_longer() {
     let story = async {
         pass(5 * DAY).await;
         assert_eq!(world.hadoop.alive(), 2, "five intervals later");
-        assert!(world.hadoop.renewals.load(Ordering::SeqCst) < 2 * 12);
+        let renewals = world.hadoop.renewals.load(Ordering::SeqCst);
+        assert!(renewals < 2 * 12);
+        assert_eq!(world.renewals("renewed"), renewals as u64);
+        assert_eq!(
+            (world.records("held"), world.metrics.live_jobs.get()),
+            (2, 1)
+        );
+        assert!(world.metrics.next_expiry.get() * 1000.0 > world.now() as f64);
         world.pods.end("u1");
         pass(HOUR).await;
         assert_eq!((world.hadoop.known().len(), world.ledger.len()), (0, 0));
     };
     world.run_during(story).await;
+    assert_eq!(
+        (world.cancellations("cancelled"), world.records("held")),
+        (2, 0)
+    );
     let audit = world.audited();
     assert!(audit.contains(r#""event":"cancelled""#) && audit.contains(r#""reason":"job-ended""#));
     assert!(!audit.contains("secret"), "no password, no token");
@@ -83,6 +94,7 @@ async fn a_token_that_hadoop_forgot_leaves_the_ledger() {
     assert_eq!(world.ledger.len(), 0);
     assert!(world.audited().contains(r#""event":"lost""#));
     assert_eq!(world.noticed(), ["TokenLost"]);
+    assert_eq!(world.endings("token-unknown"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,6 +130,20 @@ async fn a_late_renewal_revives_a_token() {
     };
     world.run_during(story).await;
     assert_eq!(world.noticed(), ["TokenWillBeLost"]);
+    assert_eq!(
+        (world.endings("renewals-fail"), world.renewals("renewed")),
+        (1, 1)
+    );
+    assert!(world.renewals("hadoop-standby") > 1);
+    let audit = world.audited();
+    let lines: Vec<_> = audit
+        .lines()
+        .filter(|line| line.contains("will-be-lost"))
+        .collect();
+    assert!(
+        lines.len() == 1 && lines[0].contains(r#""reason":"hadoop-standby""#),
+        "{audit}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,6 +161,8 @@ async fn the_end_of_life_is_told_in_time_and_the_next_asker_gets_new_tokens() {
     };
     world.run_during(story).await;
     assert_eq!(world.noticed(), ["TokenEndsSoon"]);
+    assert_eq!(world.endings("max-date"), 1);
+    assert!(world.audited().contains(r#""event":"ends-soon""#));
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,6 +205,7 @@ async fn a_denied_user_and_a_dead_claim_are_cleared_away() {
     world.run_during(pass(5 * 60_000)).await;
     assert_eq!((world.hadoop.known().len(), world.ledger.len()), (0, 0));
     assert!(world.audited().contains(r#""reason":"user-denied""#));
+    assert_eq!(world.metrics.claims_dropped.get(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,6 +232,8 @@ async fn cancellations_that_fail_are_tried_again() {
     let story = async {
         pass(3 * HOUR).await;
         assert_eq!((world.hadoop.known().len(), world.ledger.len()), (1, 1));
+        assert!(world.cancellations("hadoop-standby") > 1);
+        assert_eq!(world.records("worn"), 1);
         world.hadoop.down.store(false, Ordering::SeqCst);
         pass(HOUR).await;
         assert_eq!((world.hadoop.known().len(), world.ledger.len()), (0, 0));

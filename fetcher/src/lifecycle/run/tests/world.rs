@@ -13,7 +13,8 @@ use crate::clock::Clock;
 use crate::events::Waiting;
 use crate::hadoop::TokenService;
 use crate::ledger::store::InMemory;
-use crate::metrics::ReasonLabel;
+use crate::lifecycle::metrics::StateLabel;
+use crate::metrics::{OutcomeLabel, ReasonLabel};
 
 mod hadoop;
 mod ledger;
@@ -191,6 +192,26 @@ impl World {
 
     pub(super) fn audited(&self) -> String {
         String::from_utf8(self.paper.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// How many renewals came to this, as the metric counts.
+    pub(super) fn renewals(&self, outcome: &'static str) -> u64 {
+        let label = OutcomeLabel { outcome };
+        self.metrics.renewals.get_or_create(&label).get()
+    }
+
+    /// How many cancellations came to this, as the metric counts.
+    pub(super) fn cancellations(&self, outcome: &'static str) -> u64 {
+        let label = OutcomeLabel { outcome };
+        self.metrics.cancellations.get_or_create(&label).get()
+    }
+
+    /// How many records were in this state when the metric was last counted.
+    pub(super) fn records(&self, state: &'static str) -> i64 {
+        self.metrics
+            .records
+            .get_or_create(&StateLabel { state })
+            .get()
     }
 
     /// How often tokens ended under running pods for this reason, as the metric counts.
