@@ -115,6 +115,11 @@ const REFUSALS: &[Refusal] = &[
         &["--set=listenAddress=10.0.0.1"],
         "at '/listenAddress': value must be one of '0.0.0.0', '[::]'",
     ),
+    // No ports at all would open all of them.
+    inside(
+        &["--set-json=networkPolicy.dnsPorts=[]"],
+        "at '/networkPolicy/dnsPorts': minItems: got 0, want 1",
+    ),
     inside(
         &["--set=lifecycle.enable=false"],
         "additional properties 'enable' not allowed",
