@@ -5,6 +5,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::scene::{Scene, says};
 use crate::hadoop::{Annex, Server, Tokens};
+use crate::native;
 
 /// Empty: there is no DataNode, but its key has to be decrypted all the same.
 const ENCRYPTED: &str = "/three/zone/encrypted";
@@ -24,6 +25,7 @@ pub(super) fn of_an_https_only_cluster(scene: &Scene<'_>) -> Result<()> {
     annex.encrypt("/zone")?;
     let tokens = annex.issue("ns1,ns3,ns-fed,httpfs.hadoop.test,kms")?;
     serve_everywhere(&tokens)?;
+    serve_without_java(&tokens, scene.stage.no_install)?;
     kms_that_share_their_tokens(&annex, &tokens)?;
     let refused = tokens.hdfs(&["-ls", "/routed"]);
     ensure!(refused.is_err(), "a cancelled token lists files");
@@ -66,6 +68,26 @@ fn serve_everywhere(tokens: &Tokens) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// hdfs-native looks for a token by the address as the URL has it; Java by its IP address.
+fn serve_without_java(tokens: &Tokens, no_install: bool) -> Result<()> {
+    let program = r#"
+from hdfs_native import Client
+for url, directory in [
+    ("hdfs://nn3.hadoop.test:8020", "/native-by-address"),
+    ("hdfs://ns-fed", "/native-by-router"),
+    ("viewfs://all", "/three/native-by-mount"),
+    ("viewfs://all", "/routed/native-by-mounted-router"),
+]:
+    client = Client(url)
+    client.mkdirs(directory)
+    print(url, client.get_file_info(directory).owner)
+print(*(found.path for found in Client("viewfs://all").list_status("/main/public")))
+"#;
+    let said = tokens.python(&native::packages(no_install)?, program)?;
+    ensure!(said.matches(" alice\n").count() == 4, "{said}");
+    says(&said, &["public/greeting"])
 }
 
 /// The first has issued. With its token the second decrypts, and renews it; the first still has it after a restart.

@@ -11,6 +11,8 @@ use crate::hadoop::{java, kerberos};
 use crate::{dist, process};
 
 const APPLICATION: &str = "org.apache.hadoop.yarn.client.cli.ApplicationCLI";
+/// Where pods have their files.
+const HERE: &str = "/var/run/kube2hadoop";
 /// Gives the command a /run of its own, which /var/run is, with these files in it.
 const APART: &str = r#"mount -t tmpfs tmpfs /run && mkdir /run/kube2hadoop && mount --bind "$0" /run/kube2hadoop && exec "$@""#;
 
@@ -83,9 +85,16 @@ impl Tokens {
         process::run(&mut program)
     }
 
+    /// A Python program with these packages in the same way.
+    pub fn python(&self, packages: &Path, program: &str) -> Result<String> {
+        let mut python = Command::new("python3");
+        let mut python = self.apart(python.args(["-c", program]));
+        python.env("PYTHONPATH", packages);
+        process::run(python.env("HADOOP_CONF_DIR", Path::new(HERE).join("conf")))
+    }
+
     fn client(&self, class: &str, args: &[&str]) -> Result<String> {
-        let here = Path::new("/var/run/kube2hadoop");
-        let conf = here.join("conf");
+        let conf = Path::new(HERE).join("conf");
         let mut java = java::java_of(&[CURRENT, ANNEX], &conf);
         // The later of two values holds.
         java.arg(format!(
@@ -94,17 +103,20 @@ impl Tokens {
         ));
         java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", class])
             .args(args);
+        process::run(&mut self.apart(&java))
+    }
+
+    /// The same program where a pod would find the files, with no ticket.
+    fn apart(&self, program: &Command) -> Command {
+        let tokens = Path::new(HERE).join("hdfs-delegation-token");
         let mut apart = Command::new("unshare");
         apart
             .args(["--mount", "--propagation", "private", "sh", "-c", APART])
             .arg(&self.directory)
-            .arg(java.get_program())
-            .args(java.get_args())
-            .env(
-                "HADOOP_TOKEN_FILE_LOCATION",
-                here.join("hdfs-delegation-token"),
-            )
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env("HADOOP_TOKEN_FILE_LOCATION", tokens)
             .env("KRB5CCNAME", "FILE:/nonexistent");
-        process::run(&mut apart)
+        apart
     }
 }
