@@ -14,7 +14,7 @@ use crate::hadoop::SecureHadoop;
 use crate::kubectl::Kubectl;
 use crate::process::wait_until;
 use crate::provider::{Choice, Provider};
-use crate::{chart, directory, dist, hadoop, images, provider};
+use crate::{chart, directory, dist, hadoop, images, places, provider};
 
 pub use outage::Outage;
 pub use outside::{Outside, Settings};
@@ -51,9 +51,14 @@ impl Stage {
     /// Brings up whatever is not up yet. Safe to call again after a crash of anything.
     pub fn up(choice: Choice) -> Result<Self> {
         let provider = provider::choose(choice)?;
+        if !choice.installed {
+            provider.takes_builds()?;
+        }
         provider.up()?;
+        provider.name_hosts(&places::HADOOP_HOSTS, provider.host_address()?)?;
         let hadoop = hadoop::up(provider.as_ref(), choice.no_install)?;
         let admin = Kubectl::new(provider.kubeconfig()?);
+        provider.load_image(&hadoop.client_image()?)?;
         if !choice.installed {
             install(provider.as_ref(), &hadoop, &admin, choice.no_install)?;
         }
@@ -190,12 +195,8 @@ fn install(
     no_install: bool,
 ) -> Result<()> {
     let dist = dist::build(no_install)?;
-    let client = hadoop.client_image()?;
     directory::prepare(no_install)?;
-    for archive in images::build(&dist, no_install)?
-        .into_iter()
-        .chain([client])
-    {
+    for archive in images::build(&dist, no_install)? {
         provider.load_image(&archive)?;
     }
     chart::install(admin, hadoop)

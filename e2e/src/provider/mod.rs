@@ -5,10 +5,11 @@ mod kind;
 mod local;
 pub mod users;
 
+use std::fmt::{self, Display};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 /// Which cluster to use.
@@ -35,6 +36,9 @@ pub struct Choice {
     /// Work with the Kube2Hadoop that is installed; build and install none.
     #[arg(long)]
     pub installed: bool,
+    /// With `--provider existing`: the address of this machine that pods reach; that of its route, unless given.
+    #[arg(long)]
+    pub host_address: Option<IpAddr>,
 }
 
 /// An image as a tar file that `buildah push docker-archive:` or `oci-archive:` wrote.
@@ -45,6 +49,25 @@ pub struct ImageArchive {
     /// The tar file.
     pub path: PathBuf,
 }
+
+/// What a provider cannot do, and what else does: a case that needs it is skipped.
+#[derive(Debug)]
+pub struct Unsupported(pub String);
+
+impl Unsupported {
+    /// So far only [`Kind::Local`] does it.
+    pub fn but_locally(what: &str) -> Self {
+        Self(format!("{what}; use --provider local"))
+    }
+}
+
+impl Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unsupported {}
 
 /// A cluster that can be brought up and filled with images.
 pub trait Provider: Send + Sync {
@@ -58,13 +81,26 @@ pub trait Provider: Send + Sync {
     fn load_image(&self, image: &ImageArchive) -> Result<()>;
     /// The address under which pods reach daemons of this machine.
     fn host_address(&self) -> Result<IpAddr>;
+    /// Has pods find these hosts at this address.
+    fn name_hosts(&self, hosts: &[&str], address: IpAddr) -> Result<()>;
+    /// Whether what this machine builds can be installed there.
+    fn takes_builds(&self) -> Result<()> {
+        Ok(())
+    }
+    /// Whether the pods' processes are this machine's, and may be killed.
+    fn shares_processes(&self) -> Result<()> {
+        let what = "this provider's pods are no processes of this machine";
+        Err(Unsupported::but_locally(what).into())
+    }
     /// Ends the API server, until [`Provider::up`].
     fn stop_api_server(&self) -> Result<()> {
-        bail!("this provider does not stop its API server; use --provider local")
+        let what = "this provider does not stop its API server";
+        Err(Unsupported::but_locally(what).into())
     }
     /// Parts the pod of this address from the API server, or joins them again.
     fn part(&self, _pod: &str, _parted: bool) -> Result<()> {
-        bail!("this provider does not part pods from its API server; use --provider local")
+        let what = "this provider does not part pods from its API server";
+        Err(Unsupported::but_locally(what).into())
     }
 }
 
@@ -73,8 +109,18 @@ pub fn choose(choice: Choice) -> Result<Box<dyn Provider>> {
     Ok(match choice.provider {
         Kind::Local => Box::new(local::Local::new(choice.no_install)),
         Kind::Kind => Box::new(kind::KindCluster),
-        Kind::Existing => Box::new(existing::Existing::from_environment()?),
+        Kind::Existing => Box::new(existing::Existing::from_environment(choice.host_address)?),
     })
+}
+
+/// Has CoreDNS answer for these hosts; other names go on to its next plugin.
+fn hosts_block(hosts: &[&str], address: IpAddr) -> String {
+    let line = hosts_line(hosts, address);
+    format!("    hosts {{\n        {line}\n        fallthrough\n    }}\n")
+}
+
+fn hosts_line(hosts: &[&str], address: IpAddr) -> String {
+    format!("{address} {}", hosts.join(" "))
 }
 
 /// A full image name, as containerd keeps it: `docker.io/` where no registry is named.

@@ -103,8 +103,9 @@ impl Stage {
     }
 
     /// The fetcher's processes may be killed while this lives.
-    pub fn killable_fetchers(&self) -> Outage<'_> {
-        self.outage(Missing::Promptness)
+    pub fn killable_fetchers(&self) -> Result<Outage<'_>> {
+        self.provider.shares_processes()?;
+        Ok(self.outage(Missing::Promptness))
     }
 
     fn outage(&self, missing: Missing) -> Outage<'_> {

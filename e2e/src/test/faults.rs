@@ -104,7 +104,7 @@ pub(super) fn replicas_share_one_issue(scene: &Scene<'_>) -> Result<()> {
 
 /// Both replicas die while a burst of pods asks.
 pub(super) fn a_burst_outlives_its_fetchers(scene: &Scene<'_>) -> Result<()> {
-    let _promptness = scene.stage.killable_fetchers();
+    let _promptness = scene.stage.killable_fetchers()?;
     burst(scene, "burst", 16)?;
     under_way(scene)?;
     kill_all(scene)?;
@@ -213,7 +213,7 @@ pub(super) fn tokens_outlive_an_outage_and_kills(scene: &Scene<'_>) -> Result<()
     sleep(Duration::from_secs(20));
     drop(outage);
     let back = Instant::now();
-    let _promptness = scene.stage.killable_fetchers();
+    let _promptness = scene.stage.killable_fetchers()?;
     kill_all(scene)?;
     says(
         &scene.succeeded("refreshed")?,

@@ -35,6 +35,7 @@ mod training;
 mod updates;
 
 use std::collections::VecDeque;
+use std::fmt::{self, Display};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,29 +43,45 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use crate::progress::say;
+use crate::provider::Unsupported;
 use crate::stage::Stage;
 pub use cases::{Case, all};
 pub use scene::{Scene, annotation, text};
 
-/// How many cases passed and failed.
-#[derive(Default, Clone, Copy)]
+/// How many cases passed, failed, and found a provider that cannot do what they need.
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     pub passed: usize,
     pub failed: usize,
+    pub skipped: usize,
 }
 
 impl Counts {
     /// One case.
-    fn of(passed: bool) -> Self {
-        Self {
-            passed: usize::from(passed),
-            failed: usize::from(!passed),
+    fn of(outcome: &Result<()>) -> Self {
+        let mut counts = Self::default();
+        match outcome {
+            Ok(()) => counts.passed = 1,
+            Err(error) if error.is::<Unsupported>() => counts.skipped = 1,
+            Err(_) => counts.failed = 1,
         }
+        counts
     }
 
     fn add(&mut self, more: Self) {
         self.passed += more.passed;
         self.failed += more.failed;
+        self.skipped += more.skipped;
+    }
+}
+
+impl Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        match self.skipped {
+            0 => Ok(()),
+            skipped => write!(f, ", {skipped} skipped"),
+        }
     }
 }
 
@@ -94,7 +111,7 @@ fn run_with(stage: &Stage, hands: usize, cases: VecDeque<Case>) -> Result<Counts
     let work = || {
         let mut counts = Counts::default();
         while let Some(case) = next() {
-            counts.add(Counts::of(run_case(stage, &case)?));
+            counts.add(run_case(stage, &case)?);
         }
         anyhow::Ok(counts)
     };
@@ -112,13 +129,13 @@ fn wanted(name: &str, filters: &[String]) -> bool {
     filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
 }
 
-fn run_case(stage: &Stage, case: &Case) -> Result<bool> {
+fn run_case(stage: &Stage, case: &Case) -> Result<Counts> {
     let started = Instant::now();
     let scene = Scene::open(stage, case.name)?;
     let outcome = (case.run)(&scene);
     report(&scene, case.name, &outcome, started.elapsed());
     scene.close()?;
-    Ok(outcome.is_ok())
+    Ok(Counts::of(&outcome))
 }
 
 /// One failure's states, events and logs stay together.
@@ -128,6 +145,9 @@ fn report(scene: &Scene<'_>, name: &str, outcome: &Result<()>, took: Duration) {
     let seconds = took.as_secs_f32();
     match outcome {
         Ok(()) => say(format!("test e2e::{name} ... ok ({seconds:.1} s)")),
+        Err(error) if error.is::<Unsupported>() => {
+            say(format!("test e2e::{name} ... skipped: {error:#}"));
+        }
         Err(error) => {
             say(format!(
                 "test e2e::{name} ... FAILED ({seconds:.1} s)\n  {error:#}"
@@ -146,6 +166,19 @@ mod tests {
         assert!(wanted("attacks::copied_stamp", &["copied".to_owned()]));
         assert!(!wanted("attacks::copied_stamp", &["main_job".to_owned()]));
         assert!(wanted("attacks::copied_stamp", &[]));
+    }
+
+    #[test]
+    fn what_a_provider_cannot_do_is_no_failure() {
+        use anyhow::Context;
+
+        let unsupported: Result<()> = Err(Unsupported("no".into()).into());
+        let mut counts = Counts::of(&unsupported.context("in the middle of it"));
+        assert_eq!(counts.to_string(), "0 passed, 0 failed, 1 skipped");
+        counts.add(Counts::of(&Ok(())));
+        counts.add(Counts::of(&Err(anyhow!("no"))));
+        assert_eq!(counts.to_string(), "1 passed, 1 failed, 1 skipped");
+        assert_eq!(Counts::default().to_string(), "0 passed, 0 failed");
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::bearers::Forge;
 use super::scene::{Scene, text};
 use crate::process::wait_until;
+use crate::provider::Unsupported;
 use crate::stage::Stage;
 use crate::workload;
 
@@ -64,8 +65,9 @@ impl<'a> SilentNode<'a> {
     pub(super) fn signer(&self, namespace: &str) -> Result<Signer> {
         let mint = ["create", "token", "default", "-n", namespace];
         let minted = self.stage.admin.run(&mint)?;
-        let forge = Forge::of(minted.trim())?
-            .context("the cluster's signing key is not on this machine; use --provider local")?;
+        let forge = Forge::of(minted.trim())?.ok_or_else(|| {
+            Unsupported::but_locally("the cluster's signing key is not on this machine")
+        })?;
         Ok(Signer {
             forge,
             node: json!({"name": self.name, "uid": self.uid}),

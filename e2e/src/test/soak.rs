@@ -119,7 +119,7 @@ pub fn run(stage: &Stage, size: Size) -> Result<()> {
 /// on its way to a replica that died. Each of these is traced to its kill, and ends by itself.
 pub(super) fn soak(scene: &Scene<'_>, size: Size) -> Result<Seen> {
     let node = SilentNode::up(scene)?;
-    let _promptness = scene.stage.killable_fetchers();
+    let _promptness = scene.stage.killable_fetchers()?;
     let began = now()?;
     let mut seen = Seen {
         tokens_before: scene.stage.hadoop.tokens_issued()?,

@@ -33,7 +33,7 @@ pub fn run(choice: Choice, selection: &Selection) -> Result<()> {
         counts = workspace_tests()?;
     }
     counts.add(super::run(&stage, &selection.filters)?);
-    let Counts { passed, failed } = counts;
+    let Counts { passed, failed, .. } = counts;
     let took = started.elapsed();
     println!(
         "\nall of it took {} min {} s, beginning with a {} cache",
@@ -41,7 +41,7 @@ pub fn run(choice: Choice, selection: &Selection) -> Result<()> {
         took.as_secs() % 60,
         cache.name()
     );
-    println!("{passed} passed, {failed} failed");
+    println!("{counts}");
     ensure!(failed == 0 && passed > 0, "{failed} tests failed");
     if complete {
         took::remember(cache, took)?;

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 use serde_json::json;
 
+use super::super::hosts_block;
 use super::control_plane::{answers, start};
 use crate::kubectl::Kubectl;
 use crate::places::{self, ADDRESS, DNS_ADDRESS, HADOOP_HOSTS};
@@ -19,7 +20,7 @@ const HEALTH_PORT: u16 = 10054;
 pub(super) fn up(admin: &Kubectl) -> Result<()> {
     admin.apply(&objects().to_string())?;
     let corefile = places::state().join("config").join("Corefile");
-    let text = configuration();
+    let text = configuration()?;
     if !fs::read_to_string(&corefile).is_ok_and(|old| old == text) {
         process::stop("coredns")?;
         fs::write(&corefile, text)?;
@@ -32,27 +33,23 @@ pub(super) fn up(admin: &Kubectl) -> Result<()> {
 }
 
 /// Nothing is forwarded: a test must not depend on what lies outside.
-fn configuration() -> String {
+fn configuration() -> Result<String> {
     let kubeconfig = places::kubeconfig_of("coredns");
-    format!(
+    Ok(format!(
         ".:{PORT} {{
     bind {ADDRESS}
     errors
     ready 127.0.0.1:{HEALTH_PORT}
-    hosts {{
-        {ADDRESS} {}
-        fallthrough
-    }}
-    kubernetes cluster.local in-addr.arpa {{
+{}    kubernetes cluster.local in-addr.arpa {{
         kubeconfig {}
         pods insecure
         ttl 5
     }}
 }}
 ",
-        HADOOP_HOSTS.join(" "),
+        hosts_block(&HADOOP_HOSTS, ADDRESS.parse()?),
         kubeconfig.display()
-    )
+    ))
 }
 
 fn objects() -> serde_json::Value {

@@ -135,6 +135,15 @@ impl Provider for Local {
         Ok(places::ADDRESS.parse()?)
     }
 
+    /// They are in its DNS from the beginning.
+    fn name_hosts(&self, _hosts: &[&str], _address: IpAddr) -> Result<()> {
+        Ok(())
+    }
+
+    fn shares_processes(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// As a crash would: one that ends in order first takes its address from the cluster, and kube-proxy may hear a
     /// minute late that it is back.
     fn stop_api_server(&self) -> Result<()> {
