@@ -84,6 +84,12 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         form: Form::Inside,
+        options: &["--set=hadoop.requireHttps=true"],
+        template: "fetcher-config",
+        wanted: "requireHttps: true\n",
+    },
+    Setting {
+        form: Form::Inside,
         options: &["--set=fetcher.limits.waiting=4096,ledger.capacity=1000000"],
         template: "fetcher-config",
         wanted: "limits: {\"waiting\":4096}\n    ledger:\n      namespace: kube2hadoop-ledger\n      capacity: 1000000\n",
