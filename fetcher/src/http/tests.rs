@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use super::*;
+use crate::metrics::ServiceLabel;
 use bench::*;
 
 #[tokio::test]
