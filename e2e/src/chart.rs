@@ -167,7 +167,10 @@ fn identity() -> Value {
             // Names that a directory must not take for anything but names.
             {"match": r"^.*@guests\.example\.com$", "user": "guest"},
         ],
-        "trustedOperators": [{"serviceAccount": "kubeflow/training-operator", "kinds": ["Pod"]}],
+        "trustedOperators": [
+            {"serviceAccount": "kubeflow/training-operator", "kinds": ["Pod"]},
+            {"user": "rollouts", "kinds": ["ReplicaSet.apps"]},
+        ],
         "mutators": [{"user": "queue", "annotations": ["kueue.x-k8s.io/podset"]}],
         "runAs": {"grantable": ["^etl-[a-z]+$"], "ldap": groups()},
     })

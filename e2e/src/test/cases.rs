@@ -59,6 +59,7 @@ pub(super) fn side_by_side() -> Vec<Case> {
             stamps_of_other_pods,
             a_templates_stamp_and_an_owner_made_up,
             a_stamp_through_an_unlisted_operator,
+            a_stamp_through_a_listed_operators_replica_set,
             a_custom_resource_with_a_copied_stamp,
         }
         credentials::{

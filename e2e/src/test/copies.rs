@@ -164,6 +164,43 @@ pub(super) fn a_stamp_through_an_unlisted_operator(scene: &Scene<'_>) -> Result<
     says(&refusal, &["no mapping rule knows the user"])
 }
 
+/// An operator that is listed makes ReplicaSets whose names and labels alice chose, as argo-rollouts does of Experiments.
+pub(super) fn a_stamp_through_a_listed_operators_replica_set(scene: &Scene<'_>) -> Result<()> {
+    let web = workload::deployment("web", 0, "true");
+    scene.create(&scene.stage.bob, &web)?;
+    let web = scene.get("deployment", "web")?;
+    let stamp = stamp_of(&web["spec"]["template"])?;
+    let sets = json!({"apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["create"]});
+    scene.rule(&sets, &["rollouts"])?;
+    let make = |owners: Value| {
+        let labels = json!({"app": "web", "pod-template-hash": "evil"});
+        let mut template = web["spec"]["template"].clone();
+        template["metadata"]["labels"] = labels.clone();
+        let set = json!({
+            "apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "metadata": {"name": "web-evil", "labels": labels, "ownerReferences": owners},
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
+        });
+        let options = ["--dry-run=server", "-o", "json", "--as=rollouts"];
+        scene.admin().create_with(&scene.namespace, &set, &options)
+    };
+    let made: Value = serde_json::from_str(&make(owner(&web))?)?;
+    let kept = stamp_of(&made["spec"]["template"])?;
+    ensure!(
+        kept == stamp,
+        "the ReplicaSet of bob's Deployment lost its stamp"
+    );
+    let experiment = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Experiment", "metadata": {"name": "web", "uid": "alices"},
+    });
+    let refusal = make(owner(&experiment)).err();
+    let refusal = refusal.context("a ReplicaSet of alice's Experiment carries bob's stamp")?;
+    says(
+        &format!("{refusal:#}"),
+        &["its template's stamp is for another object"],
+    )
+}
+
 /// A kind that Kube2Hadoop knows, with the stamp of another object of it; a kind that it does not know does nothing
 /// without an operator.
 pub(super) fn a_custom_resource_with_a_copied_stamp(scene: &Scene<'_>) -> Result<()> {

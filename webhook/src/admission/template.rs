@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use kube2hadoop_stamp::names;
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use crate::identity::Identity;
 use crate::inject::{Conflict, Ops, check_size};
 use crate::kinds::{Spot, at};
+use crate::review::Entries;
 
 /// A template and where it stands in its workload.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,11 @@ impl<'a> Template<'a> {
 
     pub(super) fn label(&self, key: &str) -> Option<&'a str> {
         self.metadata?.get("labels")?.get(key)?.as_str()
+    }
+
+    /// Labels of the template's pods.
+    pub(super) fn labels(&self) -> Option<Entries<'a>> {
+        Entries::deserialize(self.metadata?.get("labels")?).ok()
     }
 
     pub(super) fn annotation(&self, key: &str) -> Option<&'a str> {

@@ -1,5 +1,6 @@
 //! A workload: every template of it is stamped for whoever answers for what it runs.
 
+mod replica_set;
 mod whose;
 
 use kube2hadoop_stamp::names;
@@ -46,8 +47,7 @@ pub(super) fn admit(
         elsewhere: elsewhere(&code, kind),
     };
     if workload.is_controllers_replica_set() {
-        // Its template is part of its name: whatever it carries is judged when its pods come.
-        return Ok(Decision::new(Outcome::Untouched, Answer::default()));
+        return Ok(workload.controllers_replica_set(kind));
     }
     if kind.has_an_operator()
         && !workload.unchanged

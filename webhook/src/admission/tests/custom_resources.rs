@@ -50,6 +50,8 @@ fn every_template_of_a_custom_resource_is_stamped() {
         (json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "metadata": {"name": "x"},
             "spec": {"workflowSpec": workflow("x")["spec"]}}), &["/spec/workflowSpec/podMetadata"]),
         (workload("argoproj.io/v1alpha1", "Rollout", "x"), &["/spec/template/metadata"]),
+        (json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Experiment", "metadata": {"name": "x"},
+            "spec": {"templates": [{"name": "a", "template": template}]}}), &["/spec/templates/0/template/metadata"]),
         (json!({"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSet", "metadata": {"name": "x"},
             "spec": {"replicatedJobs": [{"template": {"spec": {"template": template}}}]}}),
             &["/spec/replicatedJobs/0/template/spec/template/metadata"]),

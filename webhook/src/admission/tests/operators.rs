@@ -2,6 +2,7 @@ use super::*;
 
 const RAY: &str = "system:serviceaccount:ray:operator";
 const TRAINING: &str = "system:serviceaccount:kubeflow:training-operator";
+const ROLLOUTS: &str = "system:serviceaccount:argo-rollouts:argo-rollouts";
 const KUEUE: &str = "system:serviceaccount:kueue-system:kueue";
 
 fn world() -> World {
@@ -11,6 +12,7 @@ fn world() -> World {
         "trustedOperators": [
             {"serviceAccount": "ray/operator", "kinds": ["Pod", "RayCluster.ray.io", "Job.batch"]},
             {"serviceAccount": "kubeflow/training-operator", "kinds": ["Pod"]},
+            {"serviceAccount": "argo-rollouts/argo-rollouts", "kinds": ["ReplicaSet.apps"]},
         ],
         "mutators": [{"serviceAccount": "kueue-system/kueue", "annotations": ["kueue.x-k8s.io/podset"]}],
     });
@@ -118,6 +120,84 @@ fn a_copied_stamp_is_dropped_where_the_operator_does_not_serve_or_own() {
     // A kind that nobody knows is not looked at; its pods are nobody's.
     let unknown = owned_pod(template, owner("evil.org/v1", "Thing", "train"));
     assert!(of("system:serviceaccount:team:thing-operator", &unknown).is_none());
+}
+
+/// What a trusted operator makes of a template, under a name that its author chose.
+fn replica_set(template: &Value, owner: Value, hash: (&str, &str)) -> Value {
+    let mut set = workload("apps/v1", "ReplicaSet", "web-xyz");
+    set["metadata"]["ownerReferences"] = owner;
+    set["spec"]["template"] = template.clone();
+    set["spec"]["template"]["metadata"]["labels"] = json!({hash.0: hash.1});
+    set
+}
+
+#[test]
+fn a_replica_set_passes_only_for_its_own_owners() {
+    const ARGO: &str = "argoproj.io/v1alpha1";
+    const ROLLOUT_HASH: &str = "rollouts-pod-template-hash";
+    let world = world();
+    let hash = "pod-template-hash";
+    #[rustfmt::skip]
+    let cases = [
+        (("apps/v1", "Deployment", "web"), (hash, "xyz"), DEPLOYMENTS),
+        ((ARGO, "Rollout", "web"), (ROLLOUT_HASH, "xyz"), ROLLOUTS),
+        // Its own stamp, of a time when bob had made it by hand.
+        (("apps/v1", "ReplicaSet", "web-xyz"), (hash, "xyz"), ""),
+    ];
+    let experiment = owner(ARGO, "Experiment", "web");
+    for ((api_version, kind, name), label, maker) in cases {
+        let bobs = world.create(BOB, &workload(api_version, kind, name));
+        let template = &bobs.object["spec"]["template"];
+        let borrowed = replica_set(template, experiment.clone(), label);
+        let pod = child(
+            &borrowed["spec"]["template"],
+            ("apps/v1", "ReplicaSet", "web-xyz"),
+            None,
+        );
+        // Nothing on the pod tells it from bob's.
+        let user = world.pod_stamp(&world.create(REPLICA_SETS, &pod).object);
+        assert_eq!(user.unwrap().sub.as_str(), "bob");
+        let before = replica_set(
+            &json!({"metadata": {}, "spec": {}}),
+            experiment.clone(),
+            label,
+        );
+        for after in [
+            world.create(ROLLOUTS, &borrowed),
+            world.update(ROLLOUTS, &borrowed, &before),
+        ] {
+            assert!(after.denied().contains("for another object"), "{kind}");
+        }
+        if !maker.is_empty() {
+            let own = replica_set(template, owner(api_version, kind, name), label);
+            let passed = |after: After| after.decision.outcome == Outcome::Untouched;
+            assert!(passed(world.create(maker, &own)), "{kind}");
+            // Its owner went without it, and another takes it up.
+            let orphan = replica_set(template, json!([]), label);
+            let adopted = replica_set(template, owner(api_version, kind, "web-2"), label);
+            for (old, new) in [(&own, &own), (&own, &orphan), (&orphan, &adopted)] {
+                assert!(passed(world.update(maker, new, old)), "{kind}");
+            }
+        }
+    }
+}
+
+/// Its pods get no token by such a stamp, so it keeps no controller from its work.
+#[test]
+fn a_stamp_that_gives_nothing_holds_no_replica_set_up() {
+    let mut world = world();
+    let web = world.create(ALICE, &workload("apps/v1", "Deployment", "web"));
+    let template = &web.object["spec"]["template"];
+    let rollout = owner("argoproj.io/v1alpha1", "Rollout", "web");
+    // Of a Rollout that refers to the Deployment.
+    let referred = replica_set(template, rollout, ("rollouts-pod-template-hash", "xyz"));
+    let outcome = |world: &World, set| world.create(ROLLOUTS, set).decision.outcome;
+    assert_eq!(outcome(&world, &referred), Outcome::Untouched);
+    // Of a key that was revoked.
+    let experiment = owner("argoproj.io/v1alpha1", "Experiment", "web");
+    let revoked = replica_set(template, experiment, ("pod-template-hash", "xyz"));
+    world.keys.verifying = SigningKey::generate().unwrap().public();
+    assert_eq!(outcome(&world, &revoked), Outcome::Untouched);
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Workload<'_> {
     }
 
     /// The template stamp that the object carries, if it verifies. [`decide`] uses it for trusted controllers only.
-    fn verified(&self, template: &Template<'_>) -> Option<TemplateClaims> {
+    pub(super) fn verified(&self, template: &Template<'_>) -> Option<TemplateClaims> {
         let Context { policy, keys, .. } = *self.context;
         keys.verifying
             .verify_template(template.annotation(names::STAMP)?, &policy.issuer)
