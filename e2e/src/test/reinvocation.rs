@@ -1,5 +1,5 @@
-//! Another mutating webhook comes after ours, adds a container and writes over the pod's identity: ours is called
-//! again.
+//! Another mutating webhook comes after ours, adds a container, puts another ahead of ours and writes over the pod's
+//! identity: ours is called again.
 
 use std::fs;
 use std::process::Command;
@@ -37,6 +37,10 @@ pub(super) fn a_later_webhook_changes_nobodys_user(scene: &Scene<'_>) -> Result<
         ensure!(
             text(pod, "/spec/containers/1/name") == "sidecar",
             "{name} has no sidecar"
+        );
+        ensure!(
+            text(pod, "/spec/initContainers/0/name") == "first",
+            "{name} has no other container ahead of ours"
         );
         for container in ["main", "sidecar"] {
             let logs = ["logs", &name, "-c", container, "-n", &scene.namespace];

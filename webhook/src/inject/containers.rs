@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::written::Written;
 use super::{
-    Conflict, IDENTITY_VOLUME, Injection, KRB5_CONF, KRB5_CONF_FILE, OUR_CONTAINERS, Ops, VOLUME,
-    users,
+    Conflict, IDENTITY_VOLUME, INIT_CONTAINER, Injection, KRB5_CONF, KRB5_CONF_FILE,
+    OUR_CONTAINERS, Ops, VOLUME, users,
 };
 use crate::pod::{Container, Mount, Spec};
 
@@ -53,6 +53,7 @@ pub(super) fn add(
         ("containers", Some(&*spec.containers)),
     ];
     for (list, containers) in lists {
+        let early = early(containers.unwrap_or_default());
         for (at, container) in containers.unwrap_or_default().iter().enumerate() {
             if OUR_CONTAINERS.contains(&&*container.name) {
                 continue;
@@ -61,7 +62,7 @@ pub(super) fn add(
                 .as_ref()
                 .is_none_or(|names| names.contains(&&*container.name));
             let present = Present::of(container, named && injection.names_are_ours())?;
-            if named {
+            if named && at >= early {
                 let path = ["spec", list, &at.to_string()];
                 let mounts = present.missing(injection.policy.krb5_conf, fixed);
                 let variables = unset(container, fixed, warnings);
@@ -79,6 +80,13 @@ pub(super) fn add(
         );
     }
     Ok(())
+}
+
+/// How many containers of the list start before there is a token, where another webhook put them ahead of ours. The
+/// kubelet would make a directory of the krb5.conf that they mount, and ours could write no file there.
+fn early(containers: &[Container<'_>]) -> usize {
+    let ours = |container: &Container<'_>| &*container.name == INIT_CONTAINER;
+    containers.iter().position(ours).unwrap_or(0)
 }
 
 /// The containers that the annotation names; none where all see the token.

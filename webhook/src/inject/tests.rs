@@ -294,7 +294,7 @@ fn the_sidecar_comes_and_goes_with_its_annotation_only() {
     late["spec"]["initContainers"]
         .as_array_mut()
         .unwrap()
-        .insert(0, first);
+        .insert(0, first.clone());
     let after = inject(&late, true, false).unwrap().pod;
     assert_eq!(
         init_names(&after),
@@ -304,6 +304,8 @@ fn the_sidecar_comes_and_goes_with_its_annotation_only() {
             "kube2hadoop-refresh-token"
         ]
     );
+    // The kubelet would make a directory of a file that is not there yet.
+    assert_eq!(after["spec"]["initContainers"][0], first);
     let mut evil = with.clone();
     evil["spec"]["initContainers"][1]["image"] = json!("evil");
     assert_eq!(inject(&evil, true, false).unwrap().pod, with);
