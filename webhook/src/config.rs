@@ -137,6 +137,10 @@ pub enum Problem {
         "certificates: want leafDays from 1 to a twelfth of caDays, and caDays up to 3660, so that rotation overlaps"
     )]
     Lifetimes,
+    #[error(
+        "{key} is «{amount}», which is no amount that Kubernetes takes: give 100m, 0.5 or 2 for cpu, 16Mi for memory"
+    )]
+    Quantity { key: String, amount: String },
     #[error("{0}.cpu is more than {0}.cpuLimit: raise the limit, or no pod could be created")]
     CpuLimit(&'static str),
     #[error(
@@ -222,6 +226,12 @@ impl Config {
             ("inject.resources", &self.inject.resources),
             ("inject.refreshResources", &self.inject.refresh_resources),
         ] {
+            if let Some((field, amount)) = resources.malformed() {
+                return Err(Problem::Quantity {
+                    key: format!("{key}.{field}"),
+                    amount: amount.to_owned(),
+                });
+            }
             if resources.limit_is_too_low() {
                 return Err(Problem::CpuLimit(key));
             }
@@ -347,6 +357,16 @@ mod tests {
             r#""cpu":"100m""#,
             r#""cpu":"2""#,
             "inject.resources.cpu is more than inject.resources.cpuLimit",
+        );
+        said(
+            r#""cpu":"100m""#,
+            r#""cpu":"100mm""#,
+            "inject.resources.cpu is «100mm»",
+        );
+        said(
+            r#""cpu":"20m","cpuLimit":"500m","memory":"16Mi""#,
+            r#""cpu":"20m","cpuLimit":"500m","memory":"16MB""#,
+            "inject.refreshResources.memory is «16MB»",
         );
         said("'^(?<name>", "'(?<name>", "not anchored");
         said(

@@ -4,6 +4,7 @@ mod annotations;
 mod containers;
 mod fetch_token;
 mod ops;
+mod quantity;
 mod resources;
 mod users;
 mod volumes;

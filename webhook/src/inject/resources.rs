@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OUR_CONTAINERS;
 use super::containers::all;
+use super::quantity::{is_quantity, is_whole};
 use crate::pod::{Container, Spec};
 
 /// Kubernetes quantities of a container of ours.
@@ -34,6 +35,17 @@ impl Resources {
             memory: "16Mi".into(),
             cpu_limit: cpu_limit.into(),
         }
+    }
+
+    /// The first amount that the API server takes in no pod, by its key.
+    pub fn malformed(&self) -> Option<(&'static str, &str)> {
+        let amounts = [
+            ("cpu", &self.cpu, is_quantity(&self.cpu)),
+            ("cpuLimit", &self.cpu_limit, is_quantity(&self.cpu_limit)),
+            ("memory", &self.memory, is_whole(&self.memory)),
+        ];
+        let mut wrong = amounts.into_iter().filter(|(.., taken)| !taken);
+        wrong.next().map(|(key, amount, _)| (key, &**amount))
     }
 
     /// The API server refuses a pod that requests more than its limit.
