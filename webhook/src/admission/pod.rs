@@ -4,7 +4,7 @@ use kube2hadoop_stamp::{ObjectName, PodClaims, names};
 
 use super::{AdmissionError, Asked, Context, Decision, Outcome, Scope, UNCLEAR, asked};
 use crate::identity::{Facts, Identity, Nobody, Owned, Subject, decide};
-use crate::inject::{Injection, Notes, Ops, note_legacy, strip, strip_legacy};
+use crate::inject::{Injection, Notes, Ops, is_copy, note_legacy, strip, strip_legacy, take_out};
 use crate::pod::Pod;
 use crate::review::{Answer, Object, Operation, Request};
 
@@ -191,7 +191,7 @@ impl Admission<'_> {
                 stamp: &stamp,
             },
             reinvoked: whole.as_ref(),
-            copied: !kept && self.pod.metadata.label(names::INJECTED_LABEL).is_some(),
+            copied: !kept && is_copy(self.pod),
         };
         let injected = match injection.patch() {
             Ok(injected) => injected,
@@ -214,6 +214,7 @@ impl Admission<'_> {
     fn stripped(&self) -> Decision {
         let mut ops = Ops::default();
         strip(&mut ops, &self.pod.metadata, None);
+        take_out(&mut ops, self.pod);
         let outcome = if ops.is_empty() {
             Outcome::Untouched
         } else {
@@ -231,6 +232,7 @@ impl Admission<'_> {
     fn skipped(&self, reason: &str) -> Decision {
         let mut ops = Ops::default();
         strip(&mut ops, &self.pod.metadata, Some(reason));
+        take_out(&mut ops, self.pod);
         if self.context.scope == Scope::Legacy {
             strip_legacy(&mut ops, &self.pod.metadata);
         }

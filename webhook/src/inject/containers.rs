@@ -11,7 +11,7 @@ use super::{
 };
 use crate::pod::{Container, Mount, Spec};
 
-const VARIABLES: [(&str, &str); 2] = [
+pub(super) const VARIABLES: [(&str, &str); 2] = [
     ("HADOOP_TOKEN_FILE_LOCATION", CREDENTIALS_PATH),
     ("HADOOP_CONF_DIR", CONF_PATH),
 ];

@@ -2,6 +2,7 @@
 
 mod annotations;
 mod containers;
+mod copies;
 mod fetch_token;
 mod ops;
 mod quantity;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use crate::pod::Pod;
 
 pub use annotations::{Notes, check_size, note_legacy, strip, strip_legacy};
+pub use copies::{is_copy, take_out};
 pub use ops::Ops;
 pub use resources::Resources;
 pub use written::Pem;
@@ -141,7 +143,7 @@ pub struct Injection<'a> {
     /// The whole pod, where it carries our stamp of a moment ago: what has our names is ours, and is brought to what it
     /// should be.
     pub reinvoked: Option<&'a Value>,
-    /// It came with the label `injected`, as a copy of an injected pod does: what has our names is replaced.
+    /// It was made of an injected pod ([`is_copy`]): what has our names is replaced.
     pub copied: bool,
 }
 

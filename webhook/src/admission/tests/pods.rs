@@ -115,6 +115,40 @@ fn kinds_that_are_skipped_are_stripped_all_the_same() {
 }
 
 #[test]
+fn a_copy_of_an_injected_pod_is_injected_anew_or_has_nothing_of_ours() {
+    let own = json!({
+        "volumes": [{"name": "own"}],
+        "initContainers": [{"name": "setup", "env": [{"name": "HADOOP_CONF_DIR", "value": "/own"}], "volumeMounts": []}],
+        "containers": [{"name": "main", "env": [{"name": "A"}], "volumeMounts": [{"name": "own", "mountPath": "/own"}]}],
+    });
+    let mut before = pod("p");
+    before["metadata"]["annotations"] = json!({"kube2hadoop.io/refresh": "enabled"});
+    before["spec"] = own.clone();
+    let world = World::new(Scope::Namespace);
+    let made = world.create(ALICE, &before).object;
+    let mut disabled = made.clone();
+    disabled["metadata"]["labels"]["kube2hadoop.io/inject"] = json!("disabled");
+    // kubectl debug --copy-to takes labels and annotations off.
+    let mut bare = made.clone();
+    bare["metadata"] = json!({"name": "p"});
+    let object = World::new(Scope::Object);
+    for (world, user, copy, wanted) in [
+        (&world, NOBODY, &made, Outcome::Skipped),
+        (&world, NOBODY, &bare, Outcome::Skipped),
+        (&world, ALICE, &disabled, Outcome::Stripped),
+        (&object, ALICE, &made, Outcome::Stripped),
+        (&object, ALICE, &bare, Outcome::Stripped),
+    ] {
+        let after = world.create(user, copy);
+        assert_eq!(after.decision.outcome, wanted, "{copy}");
+        assert_eq!(after.object["spec"], own, "{user} {copy}");
+    }
+    bare["metadata"]["annotations"] = json!({"kube2hadoop.io/refresh": "enabled"});
+    let after = world.create(ALICE, &bare);
+    assert_eq!(after.object["spec"], made["spec"], "{}", after.denied());
+}
+
+#[test]
 fn a_pod_of_legacy_mode_is_stamped_and_its_spec_left_alone() {
     let mut world = World::new(Scope::Legacy);
     let mut claimed = pod("p");
