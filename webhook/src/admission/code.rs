@@ -42,6 +42,13 @@ fn whole(object: &Value, kind: &Kind, mutator: Option<&Mutator>) -> Value {
     json!([code, also])
 }
 
+/// What steps gave that others run, and where it stands.
+pub(super) fn outputs<'a>(object: &'a Value, kind: &Kind) -> Vec<(Vec<String>, Option<&'a Value>)> {
+    let places = kind.outputs.iter().flat_map(|path| path.places(object));
+    let found = places.map(|place| (at(object, &place), place));
+    found.map(|(value, place)| (place, value)).collect()
+}
+
 fn templates(object: &Value, kind: &Kind, mutator: Option<&Mutator>) -> Value {
     let spots = kind.spots(object).into_iter();
     let templates = spots.filter_map(|spot| {

@@ -7,7 +7,7 @@ use kube2hadoop_stamp::names;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::code::{code, elsewhere, smuggled};
+use super::code::{code, elsewhere, outputs, smuggled};
 use super::template::Template;
 use super::{AdmissionError, Asked, Context, Decision, Outcome, UNCLEAR, UnmappedUpdate, asked};
 use crate::identity::{Identity, Nobody};
@@ -42,7 +42,10 @@ pub(super) fn admit(
         context,
         namespace,
         object,
-        unchanged: old.as_ref().is_some_and(|old| runs(old) == code),
+        same_code: old.as_ref().is_some_and(|old| runs(old) == code),
+        same_outputs: old
+            .as_ref()
+            .is_some_and(|old| outputs(old, kind) == outputs(object, kind)),
         old: old.as_ref(),
         elsewhere: elsewhere(&code, kind),
     };
@@ -50,7 +53,7 @@ pub(super) fn admit(
         return Ok(workload.controllers_replica_set(kind));
     }
     if kind.has_an_operator()
-        && !workload.unchanged
+        && !workload.same_code
         && !workload.by_its_operator()
         && let Some(smuggled) = smuggled(&code, kind)
     {
@@ -72,8 +75,10 @@ struct Workload<'a> {
     namespace: &'a str,
     object: &'a Value,
     old: Option<&'a Value>,
-    /// It runs what the old one ran.
-    unchanged: bool,
+    /// Its author has written what stood in the old one.
+    same_code: bool,
+    /// Its steps gave what they had given, of which others are made.
+    same_outputs: bool,
     /// It refers to another object, which others may change.
     elsewhere: Option<&'a str>,
 }
@@ -163,7 +168,8 @@ impl Workload<'_> {
         let asked = asked(template.label(names::INJECT_LABEL), self.context.scope);
         let old = self.old.and_then(|old| Template::at(old, spot));
         let kept = old.and_then(|old| self.valid(&old));
-        let same = old.filter(|_| self.unchanged);
+        // It runs what the old one ran.
+        let same = old.filter(|_| self.same_code && self.same_outputs);
         match (same, kept, asked) {
             (Some(_), Some((identity, stamp)), _) => Ok(Fate::Noted {
                 identity,
@@ -253,7 +259,10 @@ impl Workload<'_> {
         if let Some(old) = same {
             return Fate::Restored(old, None);
         }
+        // By its operator, which nobody listed: it must be able to go on, be it without tokens.
+        let steps = self.same_code && !self.same_outputs;
         if let Some(before) = before
+            && !steps
             && self.context.policy.unmapped_update == UnmappedUpdate::Deny
         {
             return Fate::Denied(format!(
@@ -261,7 +270,7 @@ impl Workload<'_> {
                 before.submitter, before.user
             ));
         }
-        if asked == Asked::ByOwnLabel {
+        if asked == Asked::ByOwnLabel && !steps {
             return Fate::Denied(nobody.to_string());
         }
         Fate::Stripped(Some(format!(

@@ -25,6 +25,9 @@ pub struct Kind {
     /// Parts of the status that the operator runs.
     #[serde(default)]
     pub also_code: Vec<Path>,
+    /// Parts of the status that hold what steps gave and others run.
+    #[serde(default)]
+    pub outputs: Vec<Path>,
     /// Keys that refer to another object, whose writers would act as the submitter.
     #[serde(default)]
     pub code_elsewhere: Vec<String>,

@@ -129,6 +129,43 @@ fn code_outside_of_templates_is_code_and_declared_fields_are_not() {
 }
 
 #[test]
+fn what_steps_gave_is_code_of_those_that_follow() {
+    const ARGO: &str = "system:serviceaccount:argo:argo";
+    let mut world = World::new(Scope::Namespace);
+    let operators =
+        json!([{"serviceAccount": "argo/argo", "kinds": ["Pod", "Workflow.argoproj.io"]}]);
+    world.policy.identity.trusted_operators = serde_json::from_value(operators).unwrap();
+    let bobs = world.create(BOB, &workflow("etl")).object;
+    let mut labelled = workflow("etl");
+    labelled["spec"]["podMetadata"] = json!({"labels": {"kube2hadoop.io/inject": "enabled"}});
+    let labelled = world.create(BOB, &labelled).object;
+    let of = |object: &Value| user(&world, &object["spec"]["podMetadata"]["annotations"]);
+    for status in [
+        json!({"nodes": {"etl-1": {"outputs": {"parameters": [{"name": "x", "value": "rm"}]}}}}),
+        json!({"compressedNodes": "H4sI"}),
+        json!({"offloadNodeStatusVersion": "fnv:1"}),
+        json!({"outputs": {"result": "rm"}}),
+    ] {
+        let by = |who| world.update(who, &set(&bobs, "/status", status.clone()), &bobs);
+        assert_eq!(of(&by(ARGO).object).as_deref(), Some("bob"), "{status}");
+        assert_eq!(of(&by(ALICE).object).as_deref(), Some("alice"), "{status}");
+        // An operator that nobody listed goes on; its pods would get no token anyhow.
+        for bobs in [&bobs, &labelled] {
+            let nobodys = world.update(NOBODY, &set(bobs, "/status", status.clone()), bobs);
+            assert_eq!(
+                (nobodys.denied(), of(&nobodys.object)),
+                ("", None),
+                "{status}"
+            );
+            assert!(nobodys.warned("without a Hadoop token"));
+        }
+    }
+    let both = set(&bobs, "/status", json!({"outputs": {}}));
+    let both = set(&both, "/spec/entrypoint", json!("other"));
+    assert!(world.update(NOBODY, &both, &bobs).denied().contains("bob"));
+}
+
+#[test]
 fn a_stamp_comes_in_by_no_other_door() {
     let bobs = {
         let world = World::new(Scope::Namespace);
