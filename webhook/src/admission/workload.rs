@@ -59,7 +59,10 @@ pub(super) fn admit(
     {
         return Ok(Decision::denied(&smuggled));
     }
-    workload.stamp(kind)
+    match workload.taken_away(kind) {
+        Some(reason) => Ok(Decision::denied(&reason)),
+        None => workload.stamp(kind),
+    }
 }
 
 fn parse(text: Option<&str>) -> Result<Option<Value>, serde_json::Error> {
@@ -204,6 +207,24 @@ impl Workload<'_> {
             Ok(_) => Fate::Stripped(None),
             Err(nobody) => self.nobody(nobody, Asked::No, same, Some(before)),
         }
+    }
+
+    /// Why a template with a valid stamp must not go, as when a Rollout refers to another object instead.
+    fn taken_away(&self, kind: &Kind) -> Option<String> {
+        let old = self.old?;
+        let spots = kind.spots(old);
+        let mut gone = spots.iter().filter_map(|spot| {
+            let is_gone = Template::at(self.object, spot).is_none();
+            Template::at(old, spot).filter(|_| is_gone)
+        });
+        gone.find_map(|template| {
+            let (before, _) = self.valid(&template)?;
+            let nobody = self.identity(&self.subject(&template), &template).err()?;
+            match self.nobody(nobody, Asked::No, None, Some(&before)) {
+                Fate::Denied(reason) => Some(reason),
+                _ => None,
+            }
+        })
     }
 
     fn stamped<'b>(

@@ -8,7 +8,7 @@ object.?metadata
 {{- end }}
 
 {{- define "kube2hadoop.templateMetadata" -}}
-(request.kind.kind == 'CronJob' ? object.?spec.?jobTemplate.?spec.?template.?metadata : object.?spec.?template.?metadata)
+(request.kind.kind == 'CronJob' ? object.?spec.?jobTemplate.?spec.?template.?metadata : request.kind.kind == 'PodTemplate' ? object.?template.?metadata : object.?spec.?template.?metadata)
 {{- end }}
 
 {{/* Is one of our keys among the annotations? Then the webhook sees it whatever the labels say: it may be a copy. */}}

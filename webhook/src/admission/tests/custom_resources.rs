@@ -166,6 +166,20 @@ fn what_steps_gave_is_code_of_those_that_follow() {
 }
 
 #[test]
+fn nobody_puts_a_reference_in_a_templates_place() {
+    let mut world = World::new(Scope::Namespace);
+    let rollout = workload("argoproj.io/v1alpha1", "Rollout", "web");
+    let bobs = world.create(BOB, &rollout).object;
+    let reference = json!({"apiVersion": "v1", "kind": "PodTemplate", "name": "evil"});
+    let referring = set(&bobs, "/spec", json!({"workloadRef": reference}));
+    let after = world.update(NOBODY, &referring, &bobs);
+    assert!(after.denied().contains("what bob@example.com submitted"));
+    assert_eq!(world.update(ALICE, &referring, &bobs).denied(), "");
+    world.policy.unmapped_update = UnmappedUpdate::Drop;
+    assert_eq!(world.update(NOBODY, &referring, &bobs).denied(), "");
+}
+
+#[test]
 fn a_stamp_comes_in_by_no_other_door() {
     let bobs = {
         let world = World::new(Scope::Namespace);

@@ -34,6 +34,13 @@ fn every_built_in_kind_is_stamped() {
             "{kind}"
         );
     }
+    let mut alone = workload("v1", "PodTemplate", "w");
+    alone["template"] = alone["spec"]["template"].take();
+    let after = world.create(ALICE, &alone);
+    assert_eq!(
+        world.template_user(&after.object["template"]),
+        Some("alice".into())
+    );
     let after = world.create(ALICE, &workload("batch/v1", "CronJob", "w"));
     let template = &after.object["spec"]["jobTemplate"]["spec"]["template"];
     assert_eq!(world.template_user(template), Some("alice".into()));
