@@ -30,6 +30,9 @@ struct Line<'a> {
     rule: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     denied: Option<&'a str>,
+    /// Why a pod starts without a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<&'a str>,
     dry_run: bool,
 }
 
@@ -38,6 +41,7 @@ pub(crate) fn line(log: &AuditLog, now: u64, request: &Request<'_>, decision: &D
     if decision.outcome == Outcome::Untouched {
         return;
     }
+    let audited = |key| decision.answer.audit.get(key).map(String::as_str);
     log.write(&Line {
         time: Timestamp::from_unix_seconds(now),
         event: "admission",
@@ -49,8 +53,9 @@ pub(crate) fn line(log: &AuditLog, now: u64, request: &Request<'_>, decision: &D
         sub_resource: request.sub_resource.as_deref(),
         name: request.name.as_deref(),
         user: decision.user.as_deref(),
-        rule: decision.answer.audit.get("rule").map(String::as_str),
+        rule: audited("rule"),
         denied: decision.answer.denied.as_deref(),
+        skipped: audited("skipped"),
         dry_run: request.dry_run.unwrap_or_default(),
     });
 }

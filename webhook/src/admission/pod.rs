@@ -239,14 +239,13 @@ impl Admission<'_> {
         let warnings = vec![format!(
             "kube2hadoop: the pod starts without a Hadoop token: {reason}"
         )];
-        Decision::new(
-            Outcome::Skipped,
-            Answer {
-                patch: ops,
-                warnings,
-                ..Answer::default()
-            },
-        )
+        let answer = Answer {
+            patch: ops,
+            warnings,
+            audit: [("skipped", reason.to_owned())].into(),
+            ..Answer::default()
+        };
+        Decision::new(Outcome::Skipped, answer)
     }
 }
 

@@ -54,3 +54,16 @@ async fn a_line_names_the_impersonated_user_and_the_uid_of_the_review() {
     ];
     assert_eq!(told, wanted);
 }
+
+#[tokio::test]
+async fn a_line_says_why_a_pod_starts_without_a_token() {
+    let world = World::new(Scenario::NothingThere, true);
+    let mut asked = review("mallory", &Value::Null);
+    asked["request"]["object"]["metadata"]["labels"] = json!({});
+    let response = world.review(&asked).await;
+    let line = world.audit.read().remove(0);
+    assert_eq!(line["outcome"], "skipped");
+    let reason = line["skipped"].as_str().unwrap();
+    assert!(reason.contains("no mapping rule knows the user «mallory»"));
+    assert_eq!(response["auditAnnotations"]["skipped"], reason);
+}
