@@ -12,26 +12,29 @@ use super::operators::KindName;
 pub struct Controllers(BTreeMap<String, Vec<KindName>>);
 
 /// Of kube-system, with --use-service-account-credentials, as kubeadm, kind and managed clusters set it.
-const KUBE_SYSTEM: [(&str, &[&str]); 7] = [
-    ("replication-controller", &["Pod"]),
-    ("replicaset-controller", &["Pod"]),
-    ("deployment-controller", &["ReplicaSet.apps"]),
-    ("statefulset-controller", &["Pod"]),
-    ("daemon-set-controller", &["Pod"]),
-    ("job-controller", &["Pod"]),
-    ("cronjob-controller", &["Job.batch"]),
+const KUBE_SYSTEM: [(&str, (&str, &str)); 7] = [
+    ("replication-controller", POD),
+    ("replicaset-controller", POD),
+    ("deployment-controller", REPLICA_SET),
+    ("statefulset-controller", POD),
+    ("daemon-set-controller", POD),
+    ("job-controller", POD),
+    ("cronjob-controller", JOB),
 ];
+/// Kinds and their groups.
+const POD: (&str, &str) = ("Pod", "");
+const REPLICA_SET: (&str, &str) = ("ReplicaSet", "apps");
+const JOB: (&str, &str) = ("Job", "batch");
 
 impl Default for Controllers {
     fn default() -> Self {
-        let entry = |(name, kinds): &(&str, &[&str])| {
-            let kinds = kinds.iter().map(|kind| KindName::from(*kind)).collect();
-            (format!("system:serviceaccount:kube-system:{name}"), kinds)
+        let named = |(kind, group)| KindName::new(kind, group);
+        let entry = |(name, kind)| {
+            let user = format!("system:serviceaccount:kube-system:{name}");
+            (user, vec![named(kind)])
         };
-        let mut controllers: BTreeMap<_, Vec<_>> = KUBE_SYSTEM.iter().map(entry).collect();
-        let all = ["Pod", "ReplicaSet.apps", "Job.batch"]
-            .map(KindName::from)
-            .to_vec();
+        let mut controllers: BTreeMap<_, _> = KUBE_SYSTEM.into_iter().map(entry).collect();
+        let all = [POD, REPLICA_SET, JOB].map(named).to_vec();
         controllers.insert("system:kube-controller-manager".to_owned(), all);
         Self(controllers)
     }
@@ -48,6 +51,13 @@ impl Controllers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_resources_name_is_no_kind() {
+        let job = "{\"system:serviceaccount:kube-system:job-controller\": [\"pods\"]}";
+        let refused = serde_json::from_str::<Controllers>(job).unwrap_err();
+        assert!(refused.to_string().contains("«pods» is no kind"));
+    }
 
     #[test]
     fn each_controller_serves_its_own_kinds_only() {

@@ -9,7 +9,7 @@ const OUR_PREFIX: &str = kube2hadoop_stamp::names::PREFIX;
 
 /// A kind, as `Kind` or `Kind.group`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(from = "String")]
+#[serde(try_from = "String")]
 pub(super) struct KindName {
     kind: String,
     group: String,
@@ -17,24 +17,35 @@ pub(super) struct KindName {
     api_version: String,
 }
 
-impl From<&str> for KindName {
-    fn from(text: &str) -> Self {
-        text.to_owned().into()
+/// A name that no object has: a resource's, perhaps.
+#[derive(Debug, thiserror::Error)]
+#[error("«{0}» is no kind: want Kind, or Kind.group, as in Pod and Job.batch")]
+pub(super) struct InvalidKind(String);
+
+impl TryFrom<String> for KindName {
+    type Error = InvalidKind;
+
+    fn try_from(text: String) -> Result<Self, InvalidKind> {
+        let (kind, group) = text.split_once('.').unwrap_or((&text, ""));
+        let is_kind = kind.starts_with(|first: char| first.is_ascii_uppercase())
+            && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let of_group = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
+        if !is_kind || !group.bytes().all(of_group) || text.ends_with('.') {
+            return Err(InvalidKind(text));
+        }
+        Ok(Self::new(kind, group))
     }
 }
 
-impl From<String> for KindName {
-    fn from(text: String) -> Self {
-        let (kind, group) = text.split_once('.').unwrap_or((&text, ""));
+impl KindName {
+    pub(super) fn new(kind: &str, group: &str) -> Self {
         Self {
             kind: kind.to_owned(),
             group: group.to_owned(),
             api_version: format!("{group}/"),
         }
     }
-}
 
-impl KindName {
     pub(super) fn is(&self, group: &str, kind: &str) -> bool {
         self.kind == kind && self.group == group
     }
@@ -266,6 +277,10 @@ mod tests {
         );
         assert!(error(json!({"serviceAccount": "a", "kinds": ["Pod"]})).contains("namespace/name"));
         assert!(error(json!({"user": "a", "kinds": []})).contains("serves no kinds"));
+        for name in ["pods", "Pod.", "jobs.batch", "Job.Batch", "batch/Job", ""] {
+            let wrong = error(json!({"user": "a", "kinds": [name]}));
+            assert!(wrong.contains(&format!("«{name}» is no kind")), "{wrong}");
+        }
         let own = json!({"user": "a", "annotations": ["kube2hadoop.io/stamp"]});
         let refused = serde_json::from_value::<Mutator>(own)
             .unwrap_err()
