@@ -1,5 +1,6 @@
 //! Kube2Hadoop's own Helm chart, given what an operator of the test bench's Hadoop would give it.
 
+mod metrics;
 mod refusals;
 mod rendered;
 mod settings;
@@ -73,7 +74,7 @@ pub fn render_outside(url: &str, ca: &str) -> Result<String> {
 
 /// Lints the chart with the least values that an installation needs, in either of its forms, compares what it renders
 /// with what the webhook's own tests take for it, and the three places that tell what is left out, and tries what single
-/// values change, and what is refused.
+/// values change, what is refused, and whether the metrics that alerts and dashboard ask for are there.
 pub fn lint() -> Result<String> {
     toolchain::HELM.build()?;
     let said = lint_with(&Form::Inside.least_values())?
@@ -83,6 +84,7 @@ pub fn lint() -> Result<String> {
     rendered::leaves_out_alike()?;
     settings::are_rendered()?;
     refusals::say_what_to_set()?;
+    metrics::are_registered()?;
     Ok(said)
 }
 
