@@ -205,6 +205,7 @@ mod tests {
             start_tls: false,
         };
         metrics.ldap.failed(&server);
+        metrics.provision.ends("ca", 1);
         let text = text_of(&registry);
         let shown: BTreeSet<_> = text
             .lines()

@@ -50,7 +50,7 @@ impl Metrics {
     }
 
     /// `end` is in seconds since 1970.
-    pub(super) fn ends(&self, certificate: &'static str, end: u64) {
+    pub(crate) fn ends(&self, certificate: &'static str, end: u64) {
         let end = i64::try_from(end).unwrap_or(i64::MAX);
         let label = CertificateLabel { certificate };
         self.expiry.get_or_create(&label).set(end);
