@@ -116,7 +116,7 @@ mod tests {
             |names: &[&str]| json!({"status": {"images": [{"names": ["x"]}, {"names": names}]}});
         let all = |nodes: &[Value]| have(&json!({"items": nodes}), "docker.io/a/b:1");
         let (with, without) = (node(&["docker.io/a/b:1"]), node(&["docker.io/a/b:2"]));
-        assert!(all(&[with.clone()]));
+        assert!(all(std::slice::from_ref(&with)));
         assert!(!all(&[with, without]));
         assert!(!all(&[]));
     }

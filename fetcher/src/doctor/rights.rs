@@ -56,7 +56,8 @@ pub(super) async fn check(config: &Config, client: &Client) -> Vec<Finding> {
     };
     let pairs = wanted.iter().zip(granted);
     let mut findings: Vec<_> = pairs
-        .filter_map(|(right, granted)| (!granted).then(|| missing(right)))
+        .filter(|(_, granted)| !granted)
+        .map(|(right, _)| missing(right))
         .collect();
     if findings.is_empty() {
         findings.push(Finding::good(RIGHTS, "we have all that the chart grants"));
