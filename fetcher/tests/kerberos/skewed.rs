@@ -15,8 +15,8 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use crate::at_hand::{accept, listen};
 use crate::process::serve;
 
-/// Not a test: what a [`Process`](crate::process::Process) does. Its clock is as many seconds ahead as it was told last;
-/// it answers where it listens.
+/// Not a test: what a [`Process`](crate::process::Process) does. Its clock is so many seconds ahead as it is told; it
+/// answers where it listens.
 #[test]
 #[ignore = "a process of the tests beside it"]
 fn process() {
