@@ -1,6 +1,7 @@
 mod bench;
 mod endings;
 mod legacy;
+mod logged;
 mod slow;
 
 use std::convert::Infallible;

@@ -249,4 +249,4 @@ pub fn krb5_conf_path() -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

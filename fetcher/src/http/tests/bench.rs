@@ -159,7 +159,7 @@ impl Issuer for Hadoop {
     }
 }
 
-/// Keeps what the audit writes.
+/// Keeps what is written to a log.
 #[derive(Clone, Default)]
 pub(super) struct Lines(pub(super) Arc<Mutex<Vec<u8>>>);
 
