@@ -122,7 +122,9 @@ impl Upkeep {
             return true;
         };
         tracing::warn!(%error, "not all is provided; trying again");
-        if !self.provided || self.leaf_ends(now) {
+        if self.provided && !self.leaf_ends(now) {
+            self.provisioned.ready();
+        } else {
             self.provisioned.not_ready(error.to_string());
         }
         false

@@ -388,7 +388,7 @@ async fn keys_are_revoked_without_a_ca() {
     let mut replica = Replica::of(&server);
     replica.upkeep.round().await;
     let (kid, ca) = replica.tells();
-    server.write(CA, "ca.key", "");
+    server.write(CA, "ca.made", "soon");
     server.write(KEYS, "revoke", &kid);
     assert!(!replica.upkeep.round().await);
     let (left, told) = replica.tells();
@@ -418,7 +418,7 @@ async fn a_certificate_that_ends_takes_readiness_with_it() {
     let mut replica = Replica::of(&server);
     replica.upkeep.round().await;
     let right = server.get(CA);
-    server.write(CA, "ca.key", "");
+    server.write(CA, "ca.made", "soon");
     let closed = async |replica: &mut Replica| {
         replica.upkeep.round().await;
         replica.readiness.closed().len()
@@ -428,6 +428,7 @@ async fn a_certificate_that_ends_takes_readiness_with_it() {
     replica.age_leaf(NEAR);
     assert_eq!(closed(&mut replica).await, 1);
     server.put(CA, right);
+    server.remove(REGISTRATION);
     assert_eq!(closed(&mut replica).await, 0);
 }
 
