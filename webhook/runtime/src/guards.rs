@@ -233,8 +233,8 @@ fn limit(resources: &MatchResources) -> Option<&'static str> {
             excludes.is_some_and(|rules| !rules.is_empty()),
         ),
     ];
-    let mut limits = fields.into_iter().filter(|(_, limits)| *limits);
-    limits.next().map(|(field, _)| field)
+    let limit = fields.into_iter().find(|(_, limits)| *limits);
+    limit.map(|(field, _)| field)
 }
 
 /// A binding needs no rules of its own.
