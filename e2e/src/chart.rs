@@ -59,10 +59,13 @@ pub fn render(hadoop: &SecureHadoop) -> Result<String> {
     process::run(helm.arg(values.path()))
 }
 
-/// The chart for a fetcher outside the cluster, at this address and with a certificate from this CA.
-pub fn render_outside(url: &str, ca: &str) -> Result<String> {
+/// The chart for a fetcher outside the cluster, at this address and with a certificate from this CA; the user that it is
+/// to the API server, or none where it is its service account.
+pub fn render_outside(url: &str, ca: &str, user: Option<&str>) -> Result<String> {
     toolchain::HELM.build()?;
-    let mut values = json!({"fetcher": {"outside": {"enabled": true, "url": url, "caBundle": ca}}});
+    let outside =
+        json!({"enabled": true, "url": url, "caBundle": ca, "user": user.unwrap_or_default()});
+    let mut values = json!({"fetcher": {"outside": outside}});
     values["identity"] = identity();
     let values = values_file(&values)?;
     let mut helm = Command::new(toolchain::HELM.binary("helm")?);

@@ -118,8 +118,8 @@ impl Stage {
     }
 
     /// The same for a fetcher that runs outside the cluster.
-    pub fn render_chart_for(&self, outside: &Outside<'_>) -> Result<String> {
-        chart::render_outside(&outside.url, &outside.ca()?)
+    pub fn render_chart_for(&self, outside: &Outside<'_>, user: Option<&str>) -> Result<String> {
+        chart::render_outside(&outside.url, &outside.ca()?, user)
     }
 
     /// Waits until all replicas of webhook and fetcher are ready.

@@ -72,6 +72,28 @@ impl Stage {
         Ok(self.outage(Missing::Object(Box::new(as_found(before)))))
     }
 
+    /// The fetcher's roles, and whom they are bound to, are those of this rendered chart.
+    pub fn with_rights_of(&self, chart: &str) -> Result<Outage<'_>> {
+        let one_of = |part: &str, marks: [&str; 2]| marks.iter().any(|mark| part.contains(mark));
+        let names = [
+            "\n  name: kube2hadoop-fetcher\n",
+            "\n  name: kube2hadoop-ledger\n",
+        ];
+        let rights: Vec<&str> = chart
+            .split("\n---\n")
+            .filter(|part| one_of(part, ["\nkind: Role", "\nkind: ClusterRole"]))
+            .filter(|part| one_of(part, names))
+            .collect();
+        let rights = rights.join("\n---\n");
+        let found = ["get", "-o", "json", "-f", "-"];
+        let mut found: Value = serde_json::from_str(&self.admin.run_with_input(&found, &rights)?)?;
+        for object in found["items"].as_array_mut().into_iter().flatten() {
+            *object = as_found(object.take());
+        }
+        self.admin.apply(&rights)?;
+        Ok(self.outage(Missing::Object(Box::new(found))))
+    }
+
     /// Makes the kubelet look at our pods now; by itself it brings ConfigMaps up to date once a minute.
     pub fn nudge_kubelet(&self) -> Result<()> {
         let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;

@@ -8,6 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 use super::people::{Answer, ask};
 use super::{LEDGER, NAMESPACE, Stage};
@@ -59,8 +62,7 @@ impl Stage {
         };
         outside.lay_out(settings)?;
         dist::build(self.no_install)?;
-        process::spawn(DAEMON, &mut self.fetcher())?;
-        process::wait_for_daemon(DAEMON, READY, || outside.is_ready())?;
+        outside.start()?;
         Ok(outside)
     }
 
@@ -90,6 +92,33 @@ impl Outside<'_> {
     /// PEM of the CA of its certificate.
     pub fn ca(&self) -> Result<String> {
         Ok(fs::read_to_string(etc().join("ca.crt"))?)
+    }
+
+    fn start(&self) -> Result<()> {
+        process::spawn(DAEMON, &mut self.stage.fetcher())?;
+        process::wait_for_daemon(DAEMON, READY, || self.is_ready())
+    }
+
+    /// Starts it anew, with a client certificate of this user in place of its service account's token, and no word of
+    /// what it has logged.
+    pub fn act_as(&self, user: &str) -> Result<()> {
+        process::stop(DAEMON)?;
+        process::remove_log(DAEMON)?;
+        let theirs = fs::read_to_string(users::user_kubeconfig(&self.stage.admin, user, &[])?)?;
+        let theirs: Value = serde_json::from_str(&theirs)?;
+        for (key, file) in [
+            ("client-certificate-data", "client.crt"),
+            ("client-key-data", "client.key"),
+        ] {
+            let data = theirs["users"][0]["user"][key].as_str();
+            let data = data.with_context(|| format!("the kubeconfig of {user} has no {key}"))?;
+            fs::write(etc().join(file), STANDARD.decode(data)?)?;
+        }
+        let kubeconfig = etc().join("kubeconfig");
+        let by_token = fs::read_to_string(&kubeconfig)?;
+        let by_certificate = by_token.replace("tokenFile:", "# tokenFile:");
+        fs::write(kubeconfig, by_certificate.replace("# client-", "client-"))?;
+        self.start()
     }
 
     /// The answer to a pod's token.

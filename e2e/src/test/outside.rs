@@ -38,8 +38,8 @@ pub(super) fn pods_ask_a_fetcher_outside_the_cluster(scene: &Scene<'_>) -> Resul
     let second = workload::pod("second", workload::HAS_TOKENS);
     scene.create(&stage.alice, &second)?;
     scene.succeeded("second")?;
-    let said = outside.log()?;
-    ensure!(!said.contains("is forbidden"), "it lacks a right:\n{said}");
+    lacks_no_right(&outside)?;
+    by_certificate(scene, &outside)?;
     drop(told);
     pods_are_told(scene, URL_INSIDE)?;
     drop(outside);
@@ -47,9 +47,28 @@ pub(super) fn pods_ask_a_fetcher_outside_the_cluster(scene: &Scene<'_>) -> Resul
     Ok(())
 }
 
+fn lacks_no_right(outside: &Outside<'_>) -> Result<()> {
+    let said = outside.log()?;
+    ensure!(!said.contains("is forbidden"), "it lacks a right:\n{said}");
+    Ok(())
+}
+
+/// The same as a user of the cluster, who has the rights of the chart for that user and no others.
+fn by_certificate(scene: &Scene<'_>, outside: &Outside<'_>) -> Result<()> {
+    const USER: &str = "fetcher-outside";
+    let stage = scene.stage;
+    let chart = stage.render_chart_for(outside, Some(USER))?;
+    let _rights = stage.with_rights_of(&chart)?;
+    outside.act_as(USER)?;
+    let third = workload::pod("third", workload::HAS_TOKENS);
+    scene.create(&stage.alice, &third)?;
+    scene.succeeded("third")?;
+    lacks_no_right(outside)
+}
+
 /// What the chart would install for it, by the API server's judgement; nothing of it holds or mounts a keytab.
 fn installs_its_rights_only(scene: &Scene<'_>, outside: &Outside<'_>) -> Result<()> {
-    let rendered = scene.stage.render_chart_for(outside)?;
+    let rendered = scene.stage.render_chart_for(outside, None)?;
     scene.admin().apply_with(&rendered, &["--dry-run=server"])?;
     let deployed: Vec<&str> = rendered
         .split("\n---\n")
