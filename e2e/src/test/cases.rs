@@ -30,6 +30,10 @@ pub fn all() -> Vec<Case> {
 /// Those that change nothing but what is in their own namespaces: several of them run at a time.
 pub(super) fn side_by_side() -> Vec<Case> {
     cases! {
+        // The longest of them: at the end all would wait for it alone.
+        hadoop_2::{
+            tokens_from_issue_to_cancellation,
+        }
         main_job::{
             a_job_reads_and_writes_as_its_submitter,
             hdfs_refuses_bob_by_name,
@@ -101,9 +105,6 @@ pub(super) fn side_by_side() -> Vec<Case> {
         clients::{
             hdfs_native_reads_and_writes,
             libhdfs_reads_and_writes,
-        }
-        hadoop_2::{
-            tokens_from_issue_to_cancellation,
         }
         legacy::{
             a_pod_of_old_works_unchanged,
