@@ -7,6 +7,8 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 
+mod drain;
+
 fn trusting(certificate: &rcgen::Certificate) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.der().clone()).unwrap();
