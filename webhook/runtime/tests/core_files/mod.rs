@@ -28,7 +28,7 @@ pub(crate) fn are_left_by_no_crash_of(binary: &str) {
         .unwrap();
     let limited = wait_for_limit(&child);
     let signal = Command::new("kill")
-        .args(["-SEGV", &child.id().to_string()])
+        .args(["-ABRT", &child.id().to_string()])
         .status();
     let ended = child.wait().unwrap();
     drop(pipe);
