@@ -41,6 +41,7 @@ pub(super) fn admit(
         request,
         context,
         namespace,
+        kind,
         object,
         same_code: old.as_ref().is_some_and(|old| runs(old) == code),
         same_outputs: old
@@ -76,6 +77,7 @@ struct Workload<'a> {
     request: &'a Request<'a>,
     context: &'a Context<'a>,
     namespace: &'a str,
+    kind: &'a Kind,
     object: &'a Value,
     old: Option<&'a Value>,
     /// Its author has written what stood in the old one.
@@ -173,6 +175,12 @@ impl Workload<'_> {
         let kept = old.and_then(|old| self.valid(&old));
         // It runs what the old one ran.
         let same = old.filter(|_| self.same_code && self.same_outputs);
+        if same.is_none()
+            && let Some((before, _)) = &kept
+            && let Some(reason) = self.stays(before, template)
+        {
+            return Ok(Fate::Denied(reason));
+        }
         match (same, kept, asked) {
             (Some(_), Some((identity, stamp)), _) => Ok(Fate::Noted {
                 identity,
@@ -219,11 +227,28 @@ impl Workload<'_> {
         });
         gone.find_map(|template| {
             let (before, _) = self.valid(&template)?;
+            if let Some(reason) = self.stays(&before, &template) {
+                return Some(reason);
+            }
             let nobody = self.identity(&self.subject(&template), &template).err()?;
             match self.nobody(nobody, Asked::No, None, Some(&before)) {
                 Fate::Denied(reason) => Some(reason),
                 _ => None,
             }
+        })
+    }
+
+    /// Why nobody but its author changes an object whose operator would put the change into pods that run as they do;
+    /// switching the token off is a change, too, since those pods have theirs.
+    fn stays(&self, before: &Identity, template: &Template<'_>) -> Option<String> {
+        let now = self.identity(&self.subject(template), template);
+        let authors = now.is_ok_and(|now| now.user == before.user);
+        (!self.kind.hand_over && !authors).then(|| {
+            format!(
+                "{} submitted this, and its operator would put your change into pods that run as {}: \
+                 delete it and create it again",
+                before.submitter, before.user
+            )
         })
     }
 

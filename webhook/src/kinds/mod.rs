@@ -31,12 +31,19 @@ pub struct Kind {
     /// Keys that refer to another object, whose writers would act as the submitter.
     #[serde(default)]
     pub code_elsewhere: Vec<String>,
+    /// Whether it becomes its changer's; where not, a change by another is denied.
+    #[serde(default = "yes")]
+    pub hand_over: bool,
     /// Text that lets the user decide what the operator writes on its pods.
     #[serde(default)]
     pub refused: Vec<String>,
     /// For the registration only.
     #[serde(default)]
     pub always: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Where a pod template stands, or what its operator makes one of.

@@ -95,9 +95,7 @@ fn code_outside_of_templates_is_code_and_declared_fields_are_not() {
     let running = world.create(BOB, &workflow("etl")).object;
     #[rustfmt::skip]
     let cases = [
-        (&bobs, "/spec/mainApplicationFile", json!("http://evil/x.py"), "alice"),
         (&bobs, "/spec/suspend", json!(true), "bob"),
-        (&bobs, "/spec/driver/serviceAccount", json!("other"), "alice"),
         (&jobs, "/spec/tfReplicaSpecs/Worker/replicas", json!(7), "bob"),
         (&jobs, "/spec/tfReplicaSpecs/Worker/restartPolicy", json!("Never"), "alice"),
         (&running, "/spec/shutdown", json!("Stop"), "bob"),
@@ -125,6 +123,28 @@ fn code_outside_of_templates_is_code_and_declared_fields_are_not() {
         );
         let nobodys = world.update(NOBODY, &after, before);
         assert_eq!(nobodys.denied().is_empty(), wanted == "bob", "{pointer}");
+    }
+}
+
+/// Spark's operator puts the sidecars that the object has by then into pods that were stamped before.
+#[test]
+fn a_spark_application_changes_hands_by_no_update() {
+    let mut world = World::new(Scope::Namespace);
+    world.policy.unmapped_update = UnmappedUpdate::Drop;
+    let bobs = world.create(BOB, &spark("etl")).object;
+    let disabled = json!({"labels": {"kube2hadoop.io/inject": "disabled"}});
+    for (pointer, value) in [
+        ("/spec/driver", disabled),
+        ("/spec/driver", Value::Null),
+        ("/spec/mainApplicationFile", json!("http://evil/x.py")),
+        ("/spec/driver/serviceAccount", json!("other")),
+        ("/spec/executor", json!({"sidecars": [{"name": "evil"}]})),
+    ] {
+        let changed = set(&bobs, pointer, value);
+        let denied = world.update(ALICE, &changed, &bobs);
+        assert!(denied.denied().contains("pods that run as bob: delete it"));
+        assert!(!world.update(NOBODY, &changed, &bobs).denied().is_empty());
+        assert_eq!(world.update(BOB, &changed, &bobs).denied(), "", "{pointer}");
     }
 }
 
