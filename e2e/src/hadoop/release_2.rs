@@ -82,6 +82,27 @@ impl Release2 {
         self.tool("org.apache.hadoop.hdfs.tools.CryptoAdmin", &zone)
     }
 
+    /// Whom the fetcher may act for from now on, and from where: `users`, `groups` and `hosts` of its proxy user keys.
+    pub fn let_act_for(&self, rights: &[(&str, &str)]) -> Result<()> {
+        const KEY: &str = "hadoop.proxyuser.kube2hadoop.";
+        const END: &str = "</configuration>";
+        let file = conf().join("core-site.xml");
+        let text = fs::read_to_string(&file)?;
+        let others = text.lines().filter(|it| !it.contains(KEY) && *it != END);
+        let right = |(of, value): &(&str, &str)| {
+            format!("<property><name>{KEY}{of}</name><value>{value}</value></property>")
+        };
+        let mut lines: Vec<String> = others.map(str::to_owned).collect();
+        lines.extend(rights.iter().map(right));
+        lines.push(END.to_owned());
+        fs::write(&file, lines.join("\n"))?;
+        // Of the pair only this one runs.
+        let [(host, port), _] = ENDPOINTS;
+        let namenode = format!("hdfs://{host}:{port}");
+        let refresh = ["-fs", &namenode, "-refreshSuperUserGroupsConfiguration"];
+        self.tool("org.apache.hadoop.hdfs.tools.DFSAdmin", &refresh)
+    }
+
     fn tool(&self, class: &str, args: &[&str]) -> Result<()> {
         let mut java = java::java_of(&[OLDEST], &conf());
         java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", class]);

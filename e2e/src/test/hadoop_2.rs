@@ -73,7 +73,25 @@ fn from_issue_to_cancellation(scene: &Scene<'_>, ledger: &str) -> Result<()> {
     let late = clients_use(&hadoop, held.path())
         .err()
         .context("the token still works")?;
-    says(&format!("{late:#}"), &["can't be found in cache"])
+    says(&format!("{late:#}"), &["can't be found in cache"])?;
+    each_right_is_told_apart(&hadoop, &outside)
+}
+
+/// Which of the proxy user keys keeps a token back.
+fn each_right_is_told_apart(hadoop: &Release2, outside: &Outside<'_>) -> Result<()> {
+    const FAIL: &str = "FAIL  tokens of two: ";
+    // An address of nobody's.
+    hadoop.let_act_for(&[("users", "alice"), ("hosts", "192.0.2.1")])?;
+    let hosts = "add it to hadoop.proxyuser.kube2hadoop.hosts";
+    let refused = "Unauthorized connection for super-user";
+    says(&outside.doctor("alice")?, &[FAIL, refused, hosts])?;
+    hadoop.let_act_for(&[("groups", "staff"), ("hosts", "*")])?;
+    let groups = "or one of their groups to hadoop.proxyuser.kube2hadoop.users or hadoop.proxyuser.kube2hadoop.groups";
+    let unknown = "see that the user and the groups are known on its hosts";
+    says(
+        &outside.doctor("nosuch")?,
+        &[FAIL, "not allowed to impersonate nosuch", groups, unknown],
+    )
 }
 
 /// Its own Lease and its own ledger: the fetchers in the cluster serve another Hadoop.
