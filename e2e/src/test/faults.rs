@@ -133,7 +133,8 @@ pub(super) fn a_burst_outlives_a_failover_and_safe_mode(scene: &Scene<'_>) -> Re
     nobody_failed(scene, "safe", 2)
 }
 
-/// Who has tokens needs no KDC, and neither does who comes later to the same job.
+/// Who has tokens needs no KDC, and neither does who comes later to the same job. A new job of replicas that have no
+/// session with Hadoop hears what is away, and gets its tokens when that is back.
 pub(super) fn a_job_with_tokens_grows_without_a_kdc(scene: &Scene<'_>) -> Result<()> {
     let script = format!("{HAS_TOKENS}; sleep 600");
     scene.create(
@@ -152,7 +153,7 @@ pub(super) fn a_job_with_tokens_grows_without_a_kdc(scene: &Scene<'_>) -> Result
         ])
     };
     ready(1)?;
-    let _restored = scene.stage.hadoop.without_kdc()?;
+    let outage = scene.stage.hadoop.without_kdc()?;
     let grow = [
         "scale",
         "deployment/grows",
@@ -161,7 +162,13 @@ pub(super) fn a_job_with_tokens_grows_without_a_kdc(scene: &Scene<'_>) -> Result
         &scene.namespace,
     ];
     scene.admin().run(&grow)?;
-    ready(3).map(drop)
+    ready(3)?;
+    let _promptness = scene.stage.killable_fetchers();
+    kill_all(scene)?;
+    scene.create(&scene.stage.alice, &workload::pod("new", HAS_TOKENS))?;
+    scene.init_says("new", &["KDC", "krb5.conf"])?;
+    drop(outage);
+    scene.succeeded("new").map(drop)
 }
 
 /// A leader that hears nothing of the API server stops by itself, and the other replica takes over.
