@@ -14,17 +14,26 @@ use kube2hadoop_fetcher::hadoop::HadoopServices;
 use libgssapi::context::ServerCtx;
 
 use crate::doctor::site;
-use crate::kdc::Kdc;
+use crate::kdc::{Kdc, REALM};
 use crate::process::{Process, serve};
 use crate::silent::{self, LIMIT, OURS};
 
-/// Not a test: what a [`Process`] does. It asks the named service for a token, and says what that came to.
+/// What becomes of each question, for there are no tokens.
+pub(crate) const LOGGED_IN: &str = "refused our Kerberos ticket: 401";
+
+/// Not a test: what a [`Process`] does.
 #[test]
 #[ignore = "a process of the tests beside it"]
 fn process() {
+    ask_as_one_of(REALM);
+}
+
+/// Asks the named service for a token, and says what that came to.
+pub(crate) fn ask_as_one_of(realm: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
-    let services = services(listen(Router::new().fallback(accept)).port());
+    let port = listen(Router::new().fallback(accept)).port();
+    let services = services(port, realm);
     let alice = "alice".parse().unwrap();
     serve(|name| {
         let service = services.get(name).unwrap();
@@ -62,7 +71,7 @@ pub(crate) async fn accept(headers: HeaderMap) -> Response {
 }
 
 /// Two of one realm, at that port.
-fn services(port: u16) -> HadoopServices {
+fn services(port: u16, realm: &str) -> HadoopServices {
     let conf = tempfile::tempdir().unwrap();
     let core = site(&[("hadoop.security.authentication", "kerberos")]);
     let hdfs = site(&[
@@ -81,7 +90,8 @@ fn services(port: u16) -> HadoopServices {
     fs::write(conf.path().join("core-site.xml"), core).unwrap();
     fs::write(conf.path().join("hdfs-site.xml"), hdfs).unwrap();
     let krb5_conf = std::env::var("KRB5_CONFIG").unwrap();
-    silent::services(conf.path(), fs::read_to_string(krb5_conf).unwrap())
+    let krb5_conf = fs::read_to_string(krb5_conf).unwrap();
+    silent::services(conf.path(), krb5_conf, realm)
 }
 
 #[test]
@@ -91,9 +101,8 @@ fn a_server_whose_ticket_is_at_hand_is_asked_while_the_kdc_is_silent() {
     kdc.export("HTTP/localhost", &keytab);
     let conf = kdc.conf_of(&[kdc.address()]);
     let mut process = Process::start("at_hand::process", &conf, &keytab);
-    let logged_in = "refused our Kerberos ticket: 401";
     let answer = process.answer("asked");
-    assert!(answer.contains(logged_in), "{answer}");
+    assert!(answer.contains(LOGGED_IN), "{answer}");
 
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = udp.local_addr().unwrap();
@@ -108,7 +117,7 @@ fn a_server_whose_ticket_is_at_hand_is_asked_while_the_kdc_is_silent() {
     let answer = process.answer("asked");
     let took = asked.elapsed();
     assert!(
-        answer.contains(logged_in) && took < LIMIT / 2,
+        answer.contains(LOGGED_IN) && took < LIMIT / 2,
         "{took:?}: {answer}"
     );
     let answer = process.answer("other");

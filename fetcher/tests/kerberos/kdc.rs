@@ -12,26 +12,28 @@ use crate::wait_until;
 
 pub(crate) const REALM: &str = "EXAMPLE.COM";
 
-/// A running KDC of [`REALM`].
+/// A running KDC.
 pub(crate) struct Kdc {
+    realm: &'static str,
     directory: TempDir,
     address: String,
     process: Child,
 }
 
 impl Kdc {
-    /// Starts one that knows HTTP/localhost.
+    /// Starts one of [`REALM`].
     pub(crate) fn start() -> Self {
-        Self::start_by(Command::new(program("krb5kdc")))
+        Self::start_of(REALM)
     }
 
-    /// The same by another command line, which ends in the program.
-    fn start_by(mut command: Command) -> Self {
+    /// Starts one that knows HTTP/localhost.
+    pub(crate) fn start_of(realm: &'static str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let address = free_address();
-        write_configuration(directory.path(), &address);
-        let create = ["create", "-s", "-r", REALM, "-P", "of no use to anybody"];
+        write_configuration(directory.path(), realm, &address);
+        let create = ["create", "-s", "-r", realm, "-P", "of no use to anybody"];
         succeed(tool(directory.path(), "kdb5_util").args(create));
+        let mut command = Command::new(program("krb5kdc"));
         environment(directory.path(), &mut command);
         let log = fs::File::create(directory.path().join("kdc.log")).unwrap();
         let process = command
@@ -41,6 +43,7 @@ impl Kdc {
             .spawn()
             .unwrap();
         let kdc = Self {
+            realm,
             directory,
             address,
             process,
@@ -67,7 +70,7 @@ impl Kdc {
     /// Asks `kadmin.local`, for example for `delprinc -force kube2hadoop`.
     pub(crate) fn admin(&self, query: &str) {
         let mut kadmin = tool(self.directory.path(), "kadmin.local");
-        succeed(kadmin.args(["-r", REALM, "-q", query]));
+        succeed(kadmin.args(["-r", self.realm, "-q", query]));
     }
 
     /// Gives the principal another key and puts that into a new keytab: the key from before is gone.
@@ -87,7 +90,7 @@ impl Kdc {
     pub(crate) fn conf_of(&self, kdcs: &[&str]) -> PathBuf {
         let name = kdcs.join("-").replace(':', ".");
         let path = self.file(&format!("krb5-{name}.conf"));
-        fs::write(&path, configuration(kdcs)).unwrap();
+        fs::write(&path, configuration(self.realm, kdcs)).unwrap();
         path
     }
 
@@ -117,23 +120,24 @@ pub(crate) fn free_address() -> String {
     listener.local_addr().unwrap().to_string()
 }
 
-fn write_configuration(directory: &Path, address: &str) {
-    fs::write(directory.join("krb5.conf"), configuration(&[address])).unwrap();
+fn write_configuration(directory: &Path, realm: &str, address: &str) {
+    let client = configuration(realm, &[address]);
+    fs::write(directory.join("krb5.conf"), client).unwrap();
     let state = directory.display();
     let kdc = format!(
         "[kdcdefaults]\n kdc_listen = {address}\n kdc_tcp_listen = {address}\n\
-         [realms]\n {REALM} = {{\n  database_name = {state}/principal\n  key_stash_file = {state}/stash\n }}\n\
+         [realms]\n {realm} = {{\n  database_name = {state}/principal\n  key_stash_file = {state}/stash\n }}\n\
          [logging]\n kdc = STDERR\n"
     );
     fs::write(directory.join("kdc.conf"), kdc).unwrap();
 }
 
-fn configuration(kdcs: &[&str]) -> String {
+fn configuration(realm: &str, kdcs: &[&str]) -> String {
     let kdcs: String = kdcs.iter().map(|kdc| format!("  kdc = {kdc}\n")).collect();
     format!(
-        "[libdefaults]\n default_realm = {REALM}\n dns_lookup_kdc = false\n dns_canonicalize_hostname = false\n\
+        "[libdefaults]\n default_realm = {realm}\n dns_lookup_kdc = false\n dns_canonicalize_hostname = false\n\
          \x20rdns = false\n\
-         [realms]\n {REALM} = {{\n{kdcs} }}\n[domain_realm]\n localhost = {REALM}\n"
+         [realms]\n {realm} = {{\n{kdcs} }}\n[domain_realm]\n localhost = {realm}\n"
     )
 }
 

@@ -15,6 +15,7 @@ mod long_lived;
 mod process;
 mod silent;
 mod skewed;
+mod two_realms;
 
 use std::time::{Duration, Instant};
 

@@ -17,11 +17,12 @@ use crate::wait_until;
 pub(crate) const OURS: &str = "kube2hadoop";
 pub(crate) const LIMIT: Duration = Duration::from_secs(2);
 
-/// What a directory configures, with little patience, and a text of krb5.conf that tells hosts' realms.
-pub(crate) fn services(conf: &Path, krb5_conf: String) -> HadoopServices {
+/// What a directory configures for ours of this realm, with little patience, and a text of krb5.conf that tells hosts'
+/// realms.
+pub(crate) fn services(conf: &Path, krb5_conf: String, realm: &str) -> HadoopServices {
     let services = HadoopServices::from_conf(&Settings {
         conf_dir: conf.into(),
-        principal: format!("{OURS}@{REALM}"),
+        principal: format!("{OURS}@{realm}"),
         renewer: OURS.into(),
         ca_file: None,
         require_https: false,
@@ -40,7 +41,7 @@ fn process() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let conf = tempfile::tempdir().unwrap();
     write_hadoop_conf(conf.path(), &free_address());
-    let services = services(conf.path(), String::new());
+    let services = services(conf.path(), String::new(), REALM);
     let hdfs = services.get("localhost").unwrap();
     let alice = "alice".parse().unwrap();
     serve(|many| {
