@@ -8,6 +8,8 @@ use crate::issue::configured::tests::issuer;
 
 #[tokio::test]
 async fn the_id_in_a_pods_message_leads_to_what_hadoop_said_to_all_who_waited() {
+    // With a single one, what another test's thread logs first would be of interest to nobody from then on.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let log = Lines::default();
     let out = log.clone();
     let json = tracing_subscriber::fmt().json().flatten_event(true);
