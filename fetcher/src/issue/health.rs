@@ -18,8 +18,9 @@ use crate::service::ServiceName;
 
 /// How long a service may be away unseen.
 const PERIOD: Duration = Duration::from_secs(60);
-/// How long it is told what no look shows, after the last issue that failed by it.
-const TOLD_FOR: Duration = Duration::from_secs(600);
+/// How long it is told what no look shows, after the last issue that failed by it: less than the chart's alert waits, so
+/// that one restart of a NameNode is none.
+const TOLD_FOR: Duration = Duration::from_secs(240);
 
 /// Says it at `/readyz` and in a metric, and in the log when it begins and ends.
 #[derive(Clone)]
