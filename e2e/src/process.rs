@@ -241,6 +241,13 @@ pub fn pids_of(program: &str) -> Vec<u32> {
         .collect()
 }
 
+/// Those of them that are a pod's: a test's own may run beside them.
+pub fn pids_in_pods(program: &str) -> Vec<u32> {
+    let mut pids = pids_of(program);
+    pids.retain(|pid| is_in_cgroup(*pid, "kubepods"));
+    pids
+}
+
 /// Does the name of one of the process's control groups hold this text?
 pub fn is_in_cgroup(pid: u32, part: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(part))

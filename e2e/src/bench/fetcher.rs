@@ -31,7 +31,9 @@ const RECHECK: Duration = Duration::from_millis(2_500);
 
 /// MB resident of the larger replica.
 pub(super) fn idle() -> Result<f64> {
-    let replicas = process::pids_of(PROGRAM).into_iter().map(load::resident_mb);
+    let replicas = process::pids_in_pods(PROGRAM)
+        .into_iter()
+        .map(load::resident_mb);
     let replicas: Vec<f64> = replicas.collect::<Result<_>>()?;
     replicas
         .into_iter()

@@ -39,7 +39,7 @@ pub(super) struct Measured {
 impl Server {
     /// Finds a replica by the name of its program, and pins it until this is dropped.
     pub(super) fn find(stage: &Stage, program: &str) -> Result<Self> {
-        let pids = process::pids_of(program);
+        let pids = process::pids_in_pods(program);
         let first = pids.first().copied();
         let pid = first.with_context(|| format!("no process of {program} on this machine"))?;
         let secret = stage.own("secret", "kube2hadoop-fetcher-tls")?;
