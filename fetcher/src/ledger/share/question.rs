@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::said::LastSaid;
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -45,7 +47,7 @@ impl Question<'_> {
         if !issued.tokens.is_empty() {
             self.audit.obtained(self.key, issued.sequence_number);
         }
-        *said = LastSaid::known();
+        *said = LastSaid::known(Instant::now());
         Ok(Arc::new(issued))
     }
 
@@ -54,14 +56,15 @@ impl Question<'_> {
         if let Some(answer) = said.of(issued, self.clock.now_millis()) {
             return answer;
         }
+        let asked_at = Instant::now();
         let known = self.issuer.knows(&self.key.service, issued).await;
         *said = if known {
-            LastSaid::known()
+            LastSaid::known(asked_at)
         } else {
             let Key { job, user, service } = self.key;
             tracing::warn!(%job, %user, %service, number = issued.sequence_number,
                 "a token was cancelled or forgotten: a new one is issued");
-            LastSaid::unknown(issued)
+            LastSaid::unknown(asked_at, issued)
         };
         known
     }

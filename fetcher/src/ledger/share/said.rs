@@ -27,16 +27,16 @@ fn number(issued: &Issued) -> Number {
 
 impl LastSaid {
     /// It knows the tokens, or has just issued them.
-    pub(super) fn known() -> Self {
+    pub(super) fn known(at: Instant) -> Self {
         Self {
-            at: Some(Instant::now()),
+            at: Some(at),
             lost: None,
         }
     }
 
-    pub(super) fn unknown(issued: &Issued) -> Self {
+    pub(super) fn unknown(at: Instant, issued: &Issued) -> Self {
         Self {
-            at: Some(Instant::now()),
+            at: Some(at),
             lost: Some(number(issued)),
         }
     }
