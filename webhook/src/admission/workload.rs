@@ -51,7 +51,7 @@ pub(super) fn admit(
         elsewhere: elsewhere(&code, kind),
     };
     if workload.is_controllers_replica_set() {
-        return Ok(workload.controllers_replica_set(kind));
+        return Ok(workload.controllers_replica_set());
     }
     if kind.has_an_operator()
         && !workload.same_code
@@ -60,9 +60,9 @@ pub(super) fn admit(
     {
         return Ok(Decision::denied(&smuggled));
     }
-    match workload.taken_away(kind) {
+    match workload.taken_away() {
         Some(reason) => Ok(Decision::denied(&reason)),
-        None => workload.stamp(kind),
+        None => workload.stamp(),
     }
 }
 
@@ -104,12 +104,12 @@ enum Fate<'a> {
 
 impl Workload<'_> {
     /// Decides on one template after the other.
-    fn stamp(&self, kind: &Kind) -> Result<Decision, AdmissionError> {
+    fn stamp(&self) -> Result<Decision, AdmissionError> {
         let mut ops = Ops::default();
         // Our keys mean something on templates only.
         strip(&mut ops, &self.metadata, None);
         let mut decision = Decision::new(Outcome::Untouched, Answer::default());
-        let spots = kind.spots(self.object);
+        let spots = self.kind.spots(self.object);
         for spot in &spots {
             let Some(template) = Template::at(self.object, spot) else {
                 continue;
@@ -218,9 +218,9 @@ impl Workload<'_> {
     }
 
     /// Why a template with a valid stamp must not go, as when a Rollout refers to another object instead.
-    fn taken_away(&self, kind: &Kind) -> Option<String> {
+    fn taken_away(&self) -> Option<String> {
         let old = self.old?;
-        let spots = kind.spots(old);
+        let spots = self.kind.spots(old);
         let mut gone = spots.iter().filter_map(|spot| {
             let is_gone = Template::at(self.object, spot).is_none();
             Template::at(old, spot).filter(|_| is_gone)

@@ -6,12 +6,11 @@ use super::Workload;
 use crate::admission::template::Template;
 use crate::admission::{Decision, Outcome};
 use crate::identity::{Called, Nobody, Owned, fits};
-use crate::kinds::Kind;
 use crate::review::Answer;
 
 impl Workload<'_> {
-    pub(super) fn controllers_replica_set(&self, kind: &Kind) -> Decision {
-        let spots = kind.spots(self.object);
+    pub(super) fn controllers_replica_set(&self) -> Decision {
+        let spots = self.kind.spots(self.object);
         let borrows = spots.iter().any(|spot| {
             let old = self.old.and_then(|old| Template::at(old, spot));
             Template::at(self.object, spot).is_some_and(|new| self.borrows(&new, old))
